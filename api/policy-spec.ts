@@ -1,0 +1,311 @@
+import Type, { type Static } from 'typebox';
+import { scaling } from './policy-scaling.ts';
+import { workers } from './policy-workers.ts';
+import {
+  count,
+  type Input,
+  listMap,
+  objectOfDefaults,
+  oneOf,
+  rule,
+  seconds,
+  text,
+  withDefault,
+} from './schema.ts';
+
+const secretRef = (description: string) =>
+  Type.Object(
+    { name: text('Name of a Secret in the namespace of the policy.', { minLength: 1, maxLength: 253 }) },
+    { description },
+  );
+
+const pointer = (what: string, fallback: string) =>
+  withDefault(
+    text(`RFC 6901 JSON pointer to ${what} in the event. Default: ${fallback}.`, {
+      pattern: '^(/([^/~]|~[01])*)+$',
+      maxLength: 256,
+    }),
+    fallback,
+  );
+
+const sqlName = (description: string) =>
+  text(description, { pattern: '^[A-Za-z_][A-Za-z0-9_]*$', maxLength: 63 });
+
+const event = objectOfDefaults(
+  {
+    format: withDefault(oneOf(['JSON'], 'Encoding of the event. Default: JSON.'), 'JSON'),
+    orderIdPointer: pointer('the order id, a string or a whole number', '/orderId'),
+    statusPointer: pointer('the new status, a string', '/status'),
+    timestampPointer: pointer('the time of the change', '/timestamp'),
+    timestampFormat: withDefault(
+      oneOf(
+        ['RFC3339', 'UnixSeconds', 'UnixMilliseconds', 'UnixMicroseconds'],
+        'How the timestamp is written. Default: RFC3339, with an offset.',
+      ),
+      'RFC3339',
+    ),
+    versionPointer: Type.Optional(
+      text(
+        'RFC 6901 JSON pointer to the row version that the change produced: a whole number that the database ' +
+          'increments with each change of the order (columns.version). With it a worker waits until that version of ' +
+          'the row is visible. Absent: events must be published after their transaction has committed.',
+        { pattern: '^(/([^/~]|~[01])*)+$', maxLength: 256 },
+      ),
+    ),
+    maxBodyBytes: withDefault(
+      count(
+        256,
+        1048576,
+        'Larger events are dead-lettered before they are parsed, in bytes. Default: 65536.',
+      ),
+      65536,
+    ),
+  },
+  'How an order status event is read. The defaults read {"orderId": "...", "status": "...", "timestamp": "..."}.',
+);
+
+const exchange = Type.Object({
+  name: text('Name of the exchange.', { pattern: '^[A-Za-z0-9_.:-]+$', minLength: 1, maxLength: 200 }),
+  type: withDefault(oneOf(['Topic', 'Direct', 'Fanout'], 'Type of the exchange. Default: Topic.'), 'Topic'),
+  managementPolicy: withDefault(
+    oneOf(
+      ['Observe', 'Declare'],
+      'Observe: the exchange belongs to somebody else and must exist. Declare: it is declared, durable, when it ' +
+        'is missing. An exchange is never deleted. Default: Observe.',
+    ),
+    'Observe',
+  ),
+});
+
+const binding = Type.Object({
+  exchange: text('An exchange of spec.rabbitmq.exchanges.', { minLength: 1, maxLength: 200 }),
+  routingKey: withDefault(
+    text('Routing key or topic pattern, for example mes.order.status.#. Default: #.', { maxLength: 255 }),
+    '#',
+  ),
+});
+
+const rabbitmq = Type.Object(
+  {
+    connectionSecretRef: secretRef(
+      'What workers use, to consume and to publish retries and dead letters. Keys: uri; optional username, ' +
+        'password, ca.crt, tls.crt, tls.key.',
+    ),
+    managementSecretRef: secretRef(
+      'What the operator uses to declare the topology; never mounted in a worker. Keys: uri and managementUri ' +
+        '(http or https); optional username, password, ca.crt, tls.crt, tls.key.',
+    ),
+    exchanges: listMap(exchange, ['name'], {
+      minItems: 1,
+      maxItems: 20,
+      description: 'The exchanges that initiators (MES, CRM) publish to.',
+    }),
+    bindings: listMap(binding, ['exchange', 'routingKey'], {
+      minItems: 1,
+      maxItems: 200,
+      description: 'What reaches the queue. This list is the truth: other bindings of the queue are removed.',
+    }),
+    queue: objectOfDefaults(
+      {
+        name: Type.Optional(
+          text('Name of the queue, immutable. Default: ordercache.<namespace>.<name>.', {
+            pattern: '^[A-Za-z0-9_.:-]+$',
+            minLength: 1,
+            maxLength: 200,
+          }),
+        ),
+        revision: withDefault(
+          count(
+            1,
+            1000000,
+            'Raise it by one to move to a new queue when an argument must change that RabbitMQ cannot change in ' +
+              'place; the old queue is drained and then deleted. Default: 1.',
+          ),
+          1,
+        ),
+      },
+      'The queue that the workers consume: a quorum queue, owned by this policy.',
+    ),
+    retry: objectOfDefaults(
+      {
+        maxAttempts: withDefault(
+          count(1, 100, 'How often an event is tried that fails for a reason of its own. Default: 5.'),
+          5,
+        ),
+        initialDelaySeconds: withDefault(
+          seconds(1, 3600, 'Delay before the second attempt; doubles with each. Default: 1.'),
+          1,
+        ),
+        maxDelaySeconds: withDefault(seconds(1, 3600, 'Bound on the delay. Default: 60.'), 60),
+      },
+      'Redelivery with backoff, through delay queues. An outage of Redis or the database is not an attempt.',
+    ),
+    deadLetter: objectOfDefaults(
+      {
+        maxLength: withDefault(
+          count(
+            1,
+            10000000,
+            'Length of the dead-letter queue. When it is full, messages stay in the queue. Default: 100000.',
+          ),
+          100000,
+        ),
+      },
+      'The queue <queue>.dead, which holds what cannot be processed, each message with its reason.',
+    ),
+  },
+  { description: 'Broker, exchanges, queue, retry and dead letters.' },
+);
+
+const redis = Type.Object(
+  {
+    connectionSecretRef: secretRef(
+      'Keys: uri (redis://, rediss://, or a comma-separated list; query mode=standalone|sentinel|cluster and ' +
+        'name=<sentinel master>); optional username, password, ca.crt, tls.crt, tls.key.',
+    ),
+    keyPrefix: withDefault(
+      text('The record of an order has the key <keyPrefix><orderId>. Immutable. Default: order:.', {
+        pattern: '^[A-Za-z0-9_.-][A-Za-z0-9_.:/-]*$',
+        minLength: 1,
+        maxLength: 100,
+        immutable: true,
+      }),
+      'order:',
+    ),
+  },
+  { description: 'The cache.' },
+);
+
+const database = Type.Object(
+  {
+    connectionSecretRef: secretRef(
+      'A read-only role on the primary. Keys: uri (postgres://); optional username, password, ca.crt, tls.crt, tls.key.',
+    ),
+    table: withDefault(
+      text('Table or view of the orders, with schema if it is not on the search path. Default: orders.', {
+        pattern: '^[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)?$',
+        maxLength: 127,
+      }),
+      'orders',
+    ),
+    columns: objectOfDefaults(
+      {
+        orderId: withDefault(sqlName('Column with the order id, unique. Default: id.'), 'id'),
+        status: withDefault(sqlName('Column with the status. Default: status.'), 'status'),
+        version: withDefault(
+          sqlName('Column with a whole number that changes with each change of the row. Default: version.'),
+          'version',
+        ),
+      },
+      'Columns of the table.',
+    ),
+  },
+  { description: 'PostgreSQL, the truth. Required for WriteThrough.' },
+);
+
+const statusTtl = Type.Object({
+  status: text('A status.', { minLength: 1, maxLength: 128 }),
+  seconds: seconds(1, 31536000, 'Time-to-live of records with this status.'),
+});
+
+const ttl = objectOfDefaults(
+  {
+    defaultSeconds: withDefault(
+      seconds(1, 31536000, 'Time-to-live of records whose status is not listed. Default: 3600.'),
+      3600,
+    ),
+    jitterPercent: withDefault(
+      count(0, 50, 'Records live up to this much shorter, so that they do not expire together. Default: 10.'),
+      10,
+    ),
+    statuses: withDefault(
+      listMap(statusTtl, ['status'], { maxItems: 100, description: 'Time-to-live by status.' }),
+      [],
+    ),
+  },
+  'When records expire that nobody refreshes. Followed live, within 5 s, by every process that writes records.',
+);
+
+const fields = {
+  suspend: withDefault(
+    Type.Boolean({
+      description:
+        'The operator changes and scales nothing; workers go on. Deletion still finishes. Default: false.',
+    }),
+    false,
+  ),
+  deletionPolicy: withDefault(
+    oneOf(
+      ['Retain', 'Delete'],
+      'What happens to the queues and records when the policy is deleted. Delete refuses to delete a queue that ' +
+        'holds messages. Default: Retain.',
+    ),
+    'Retain',
+  ),
+  event,
+  rabbitmq,
+  redis,
+  database: Type.Optional(database),
+  strategy: withDefault(
+    oneOf(
+      ['WriteThrough', 'ReadThrough'],
+      'What an event does to a cached order. WriteThrough: the record is written from the database row. ' +
+        'ReadThrough: the record is dropped, and the next read loads it. Default: WriteThrough.',
+    ),
+    'WriteThrough',
+  ),
+  ttl,
+  workers,
+  scaling,
+};
+
+/** Rules across fields. They stand on `spec`: an object with a rule of its own cannot have `default: {}`. */
+const crossFieldRules = [
+  rule(
+    "self.strategy != 'WriteThrough' || has(self.database)",
+    'is required for strategy WriteThrough',
+    '.database',
+  ),
+  rule(
+    'self.scaling.minReplicas <= self.scaling.maxReplicas',
+    'must not be above scaling.maxReplicas',
+    '.scaling.minReplicas',
+  ),
+  rule(
+    'self.rabbitmq.retry.initialDelaySeconds <= self.rabbitmq.retry.maxDelaySeconds',
+    'must not be above retry.maxDelaySeconds',
+    '.rabbitmq.retry.initialDelaySeconds',
+  ),
+  rule(
+    'self.rabbitmq.bindings.all(b, self.rabbitmq.exchanges.exists(e, e.name == b.exchange))',
+    'every exchange of a binding must be listed in rabbitmq.exchanges',
+    '.rabbitmq.bindings',
+  ),
+  rule(
+    "self.rabbitmq.exchanges.all(e, !e.name.startsWith('amq.')) && (!has(self.rabbitmq.queue.name) || !self.rabbitmq.queue.name.startsWith('amq.'))",
+    'names that start with amq. are reserved by the broker',
+    '.rabbitmq',
+  ),
+  rule("!self.redis.keyPrefix.startsWith('ordercache:')", 'ordercache: is reserved', '.redis.keyPrefix'),
+  rule(
+    'has(self.rabbitmq.queue.name) == has(oldSelf.rabbitmq.queue.name) && (!has(self.rabbitmq.queue.name) || self.rabbitmq.queue.name == oldSelf.rabbitmq.queue.name)',
+    'is immutable',
+    '.rabbitmq.queue.name',
+  ),
+  rule(
+    'self.rabbitmq.queue.revision >= oldSelf.rabbitmq.queue.revision && self.rabbitmq.queue.revision <= oldSelf.rabbitmq.queue.revision + 1',
+    'may be raised by one at a time, and never lowered',
+    '.rabbitmq.queue.revision',
+  ),
+];
+
+export const policySpec = Type.Object(fields, {
+  description: 'What the platform team declares.',
+  'x-kubernetes-validations': crossFieldRules,
+});
+
+/** The spec as the API server returns it: every default filled in. */
+export type OrderCachePolicySpec = Static<typeof policySpec>;
+
+/** The spec as a user writes it. */
+export type OrderCachePolicySpecInput = Input<typeof policySpec>;
