@@ -1,0 +1,53 @@
+# Every target sets up what it needs; `make help` lists them.
+SHELL := /bin/bash
+NODE := node_modules/.bin/node
+SETUP := node_modules/.package-lock.json
+CONTEXT ?=
+IMAGE ?=
+export CONTEXT IMAGE
+
+.PHONY: help demo test unit integration e2e bench generate format lint types bundle image cluster servers clean
+
+help: ## This list
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+demo: $(SETUP) ## The main job on a real cluster, with a report (CONTEXT=name IMAGE=registry/name:tag for a cluster of yours)
+	@$(NODE) demo/main.ts
+
+test: $(SETUP) ## Everything that must pass before a change lands
+	@$(NODE) test/run.ts
+
+unit integration e2e: $(SETUP) ## One suite of `make test`; FILES="test/unit/event.test.ts" for single files
+	@$(NODE) test/run.ts $@ $(FILES)
+
+bench: $(SETUP) servers ## This worker beside a plain consumer, in one run
+	@$(NODE) test/bench/bench.ts
+
+generate: $(SETUP) ## CRD, install manifests, chart and API reference from their sources
+	@$(NODE) cdk8s/generate.ts
+
+format: $(SETUP) ## Format and organise imports
+	@node_modules/.bin/biome check --write .
+
+lint: $(SETUP) ## Format, lint and import directions
+	@node_modules/.bin/biome check .
+
+types: $(SETUP) ## TypeScript, strict
+	@node_modules/.bin/tsc --noEmit
+
+bundle: $(SETUP) ## dist/image: the operator and the worker as one file each
+	@npm run --silent bundle
+
+cluster: $(SETUP) ## The one-node Kubernetes that demo and tests use
+	@$(NODE) test/cluster/cluster.ts up
+
+servers: $(SETUP) ## RabbitMQ, Redis and PostgreSQL on loopback for the tests
+	@$(NODE) test/servers/servers.ts up
+
+clean: ## Takes away the demo, the cluster and the servers; keeps the caches
+	@if [ -x $(NODE) ]; then $(NODE) demo/clean.ts; fi
+
+$(SETUP): package.json package-lock.json test/node/package.json
+	@echo "installing npm packages"
+	@npm ci --no-audit --no-fund --loglevel=error
+	@touch $(SETUP)
