@@ -1,7 +1,7 @@
 /**
  * What the reconciler asks of the broker, Redis, the sampler and the scaling formula. Implementations:
  * credentials.ts, topology.ts, ttl-publisher.ts, sampler.ts, scaling.ts. No call throws for what the outside world
- * does: that comes back as a `Problem`. Every call ends within its deadline (30 s at most).
+ * does: that comes back as a `Problem`; only what `mayWrite` throws passes through. Every call ends within its deadline (30 s at most).
  */
 import type { ConditionReason } from '../api/conditions.ts';
 import type { OrderCachePolicy } from '../api/policy.ts';
@@ -19,8 +19,8 @@ export interface Problem {
 
 // --- credentials -----------------------------------------------------------------------------------------------
 
-/** The `data` of a Secret after base64. */
-export type SecretData = Readonly<Record<string, Uint8Array>>;
+/** The `data` of a Secret, decoded from base64 and UTF-8. */
+export type SecretData = Readonly<Record<string, string>>;
 
 /** PEM texts, as far as the Secret has them. */
 export interface TlsMaterial {
@@ -105,6 +105,15 @@ export type ReleaseResult =
     }
   | (Problem & { readonly changes: readonly Change[] });
 
+/** Throws when this process may no longer write (lease lost). What it throws passes through every call. */
+export type MayWrite = () => void;
+
+export interface TopologyOptions {
+  readonly installation: string;
+  /** Called right before each write to the broker. */
+  readonly mayWrite: MayWrite;
+}
+
 export interface Topology {
   /** Makes the broker equal to the policy, and reads it back. Conflicts between policies are the caller's. */
   reconcile(policy: OrderCachePolicy, credentials: ManagementCredentials): Promise<TopologyResult>;
@@ -148,6 +157,8 @@ export interface TtlPublisher {
 
 export interface TtlPublisherOptions {
   readonly installation: string;
+  /** Called right before each write to Redis. */
+  readonly mayWrite: MayWrite;
   /** Redis came back without the table, or with another: reconcile this policy. Never awaited, must not throw. */
   readonly onDrift: (policyUid: string) => void;
 }
