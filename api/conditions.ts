@@ -34,6 +34,7 @@ export const CONDITION_REASONS = [
   'ExchangeMismatch',
   'QueueArgumentsChanged',
   'QueueOwnedByOther',
+  'BrokerPolicyConflict',
   'DeadLetterQueueFull',
   // workers
   'WorkersAvailable',

@@ -45,12 +45,14 @@ export interface ManagementCredentials extends RabbitMqCredentials {
   readonly managementUri: string;
 }
 
-/** `uri` carries no credentials any more. */
+/** As cache/ wants them: certificates and keys are PEM texts; username and password override what is in the uri. */
 export interface RedisCredentials {
   readonly uri: string;
   readonly username?: string;
   readonly password?: string;
-  readonly tls: TlsMaterial;
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
 }
 
 /** Names the key and what was expected, never the value. */
@@ -208,6 +210,7 @@ export interface WorkerSight {
   readonly pod: string;
   readonly configHash: string;
   readonly state: 'Starting' | 'Consuming' | 'Paused' | 'Draining';
+  readonly pausedBecause: readonly PauseReason[];
   readonly ttlRevision: number | null;
   readonly ageSeconds: number;
 }
