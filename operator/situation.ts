@@ -1,0 +1,19 @@
+import type { OrderCachePolicy } from '../api/policy.ts';
+import type { Conflict } from './conflicts.ts';
+import type { Observation, Problem, ScaleDecision, TopologyResult, TtlResult } from './ports.ts';
+import type { Rollout } from './rollout.ts';
+
+/** Everything that is known about a policy in one pass; it grows as the pass goes on. */
+export interface Situation {
+  readonly policy: OrderCachePolicy;
+  /** The referenced Secrets that are missing, unreadable or not what was expected; each names the field. */
+  readonly secretProblems: readonly Problem[];
+  readonly conflict: Conflict | undefined;
+  readonly topology: TopologyResult | undefined;
+  readonly ttl: TtlResult | undefined;
+  /** Objects of our names that others control. */
+  readonly foreignObjects: readonly string[];
+  readonly rollout: Rollout;
+  readonly observation: Observation | undefined;
+  readonly decision: ScaleDecision | undefined;
+}
