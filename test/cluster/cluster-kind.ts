@@ -1,0 +1,48 @@
+import { succeeds } from './command.ts';
+
+/** What the rest of the project sees of a cluster: a kubeconfig, a kubectl, and a way to get images into pods. */
+export interface Cluster {
+  readonly kind: 'components' | 'kind' | 'context';
+  /** Path of a kubeconfig whose current context is this cluster, with administrator's rights or the user's own. */
+  readonly kubeconfig: string;
+  /** Path of a kubectl, or its name in PATH. */
+  readonly kubectl: string;
+  /** Where pods reach servers that listen on this machine; undefined in a cluster elsewhere. */
+  readonly nodeAddress: string | undefined;
+  /** Makes the images of a docker-archive available to pods, which need `imagePullPolicy: IfNotPresent`. */
+  loadImage(archive: string): Promise<void>;
+  /** Builds and loads the product's image where it can be; returns the reference that pods use. */
+  provideImage(image: ProductImage): Promise<string>;
+  /** References of the images of the servers that the demo runs as pods. */
+  serverImages(): Promise<ServerImages>;
+}
+
+/** The Containerfile's build argument BASE is a Node image: public, or made here where no registry answers. */
+export interface ProductImage {
+  readonly containerfile: string;
+  readonly context: string;
+  readonly tag: string;
+  /** Files and directories that decide whether to build again. Default: the whole context. */
+  readonly inputs?: readonly string[];
+}
+
+export interface ServerImages {
+  readonly rabbitmq: string;
+  readonly redis: string;
+  readonly postgres: string;
+}
+
+export const publicServerImages: ServerImages = {
+  rabbitmq: 'docker.io/library/rabbitmq:3.13-management',
+  redis: 'docker.io/library/redis:7.0',
+  postgres: 'docker.io/library/postgres:15',
+};
+
+/** The user's choice by name first, then kind where a Docker daemon answers, then components. */
+export async function chooseKind(): Promise<Cluster['kind']> {
+  if (process.env.CONTEXT) return 'context';
+  const docker = await succeeds('docker', ['version', '--format', '{{.Server.Version}}'], {
+    deadlineMs: 10_000,
+  });
+  return docker ? 'kind' : 'components';
+}
