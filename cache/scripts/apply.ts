@@ -1,0 +1,58 @@
+import { FIELDS } from '../keys.ts';
+import { PROVE_MASTER, WRITE } from './fragments.ts';
+
+/**
+ * An event has arrived for each of these orders. Nothing is ever written for an order that is absent.
+ *
+ *   KEYS[i]     key of an order
+ *   ARGV[1]     'mark' or 'drop'
+ *   ARGV[2]     mark: the ticket. drop: the source of the events' versions, '' for none
+ *   ARGV[3...]  drop only, two for each key: version and status that every event in hand has; version '' for none
+ *
+ * Result, for each key:
+ *   0  absent, or no hash: nothing was written
+ *   1  voided: it was a placeholder and is deleted, so that the fill of its holder is refused
+ *   2  dropped: it was a record and is deleted (in mark: for want of memory)
+ *   3  unchanged: the record has this version of this source, and this status
+ *   {status, version or nil, source or nil}  marked with the ticket
+ */
+export const APPLY = `
+${WRITE}
+${PROVE_MASTER}
+local mode, token = ARGV[1], ARGV[2]
+local results, wrote = {}, false
+for i, key in ipairs(KEYS) do
+  local found = redis.pcall('HMGET', key,
+    '${FIELDS.status}', '${FIELDS.version}', '${FIELDS.source}', '${FIELDS.lease}')
+  local status = found[1]
+  local result = 0
+  if found.err then
+    if not string.find(found.err, 'WRONGTYPE', 1, true) then return redis.error_reply(found.err) end
+  elseif not status then
+    if found[4] then
+      redis.call('DEL', key)
+      result = 1
+    end
+  elseif mode == 'mark' then
+    if write('HSET', key, '${FIELDS.ticket}', token) then
+      result = {status, found[2], found[3]}
+    else
+      redis.call('DEL', key)
+      result = 2
+    end
+  else
+    local version = ARGV[2 * i + 1]
+    if version ~= '' and version == found[2] and token ~= '' and token == found[3]
+      and ARGV[2 * i + 2] == status then
+      result = 3
+    else
+      redis.call('DEL', key)
+      result = 2
+    end
+  end
+  if result ~= 0 and result ~= 3 then wrote = true end
+  results[i] = result
+end
+if not wrote then prove_master(KEYS[1]) end
+return results
+`;
