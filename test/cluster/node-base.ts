@@ -1,7 +1,6 @@
 import {
   chmodSync,
   copyFileSync,
-  cpSync,
   existsSync,
   mkdirSync,
   realpathSync,
@@ -13,6 +12,7 @@ import { dirname, join } from 'node:path';
 import { run } from './command.ts';
 import { buildImage, contentHash } from './images.ts';
 import { cacheDir } from './layout.ts';
+import { withLock } from './lock.ts';
 
 /**
  * The base image where no registry can be reached: the Node that runs this, the libraries that ldd names for it,
@@ -80,11 +80,12 @@ export async function buildNodeBase(): Promise<string> {
   const tag = `localhost/order-cache-node-base:${hash}`;
   const context = join(cacheDir, 'images', 'node-base');
   const marker = join(context, hash);
-  if (!existsSync(marker)) {
+  await withLock('node-base', async () => {
+    if (existsSync(marker)) return;
     await makeRootfs(join(context, 'rootfs'), node);
     writeFileSync(join(context, 'Containerfile'), containerfile);
-    cpSync(join(context, 'Containerfile'), marker);
-  }
+    writeFileSync(marker, containerfile);
+  });
   await buildImage({
     containerfile: join(context, 'Containerfile'),
     context,

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { run } from './command.ts';
 import { buildImage, contentHash } from './images.ts';
 import { cacheDir } from './layout.ts';
+import { withLock } from './lock.ts';
 import { step } from './progress.ts';
 import { serverPackageVersions, unpackServerPackages } from './server-packages.ts';
 
@@ -23,12 +24,14 @@ const path = [
 
 const containerfile = `FROM scratch
 COPY rootfs /
-ENV PATH=${path} LANG=C.UTF-8 HOME=/var/lib/rabbitmq RABBITMQ_LOGS=- PGDATA=/var/lib/postgresql/data
+ENV PATH=${path} LANG=C.UTF-8 HOME=/var/lib/rabbitmq RABBITMQ_LOGS=- \
+    RABBITMQ_LOG_BASE=/var/lib/rabbitmq/log PGDATA=/var/lib/postgresql/data
 USER 999:999
 WORKDIR /data
 `;
 
-const accounts = ['rabbitmq', 'postgres', 'redis'];
+/** The first is what `id -un` says, and so the role that PostgreSQL's programs take by default. */
+const accounts = ['postgres', 'rabbitmq', 'redis'];
 
 /** The configuration that the public RabbitMQ image has, and accounts that all are user 999. */
 const files: Readonly<Record<string, string>> = {
@@ -91,7 +94,8 @@ export async function buildServerImage(): Promise<string> {
   const context = join(cacheDir, 'images', 'servers');
   const names = await serverPackageVersions(packages);
   const marker = join(context, 'made', contentHash([import.meta.filename], names));
-  if (!existsSync(marker))
+  await withLock('servers', async () => {
+    if (existsSync(marker)) return;
     await step(`unpacking ${names.length} packages for ${serverImage}`, async () => {
       rmSync(join(context, 'made'), { recursive: true, force: true });
       await makeRootfs(packages, join(context, 'rootfs'), names);
@@ -99,6 +103,7 @@ export async function buildServerImage(): Promise<string> {
       mkdirSync(dirname(marker), { recursive: true });
       writeFileSync(marker, `${names.join('\n')}\n`);
     });
+  });
   const description = { containerfile: join(context, 'Containerfile'), context, inputs: [marker] };
   return buildImage({ ...description, tag: serverImage });
 }

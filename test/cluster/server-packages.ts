@@ -11,6 +11,7 @@ const unused =
 
 /** An empty dpkg status makes apt name every dependency, whatever this machine has installed. */
 function aptOptions(directory: string): string[] {
+  mkdirSync(join(directory, 'partial'), { recursive: true });
   const status = join(directory, 'status');
   writeFileSync(status, '');
   const settings = {
@@ -26,9 +27,9 @@ const apt = (...args: string[]): Promise<string> => run('apt-get', ['-q', ...arg
 
 /** Names with versions of all packages that would be downloaded, so that a new version makes a new image. */
 export async function serverPackageVersions(directory: string): Promise<string[]> {
-  mkdirSync(join(directory, 'partial'), { recursive: true });
+  const nothing = join(directory, 'none'); // apt does not name what it has downloaded already
   const list = async (): Promise<string[]> => {
-    const output = await apt(...aptOptions(directory), '--print-uris', '-y', 'install', ...wanted);
+    const output = await apt(...aptOptions(nothing), '--print-uris', '-y', 'install', ...wanted);
     return [...output.matchAll(/^'[^']+' (\S+\.deb) /gm)]
       .map((match) => match[1] ?? '')
       .filter((name) => !unused.test(name));
