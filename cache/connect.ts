@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Cluster, Redis } from 'ioredis';
 import { parseRedisAddress, type RedisAddress, type RedisCredentials } from './address.ts';
 import { clusterOptions, type Deadlines, serverOptions } from './connection-options.ts';
@@ -20,6 +21,8 @@ export interface ConnectOptions {
 export interface RedisConnection {
   /** A Server (Sentinel's master included) takes scripts with many keys, a Cluster one key per script. */
   readonly kind: 'Server' | 'Cluster';
+  /** Resolves once there is a connection; fails when there is none within the connect timeout. */
+  ready(): Promise<void>;
   /** The probe: resolves when Redis answers. */
   ping(): Promise<void>;
   /** Runs a command on the client, with the connection's deadline and its two kinds of failure. */
@@ -47,7 +50,7 @@ export function connectRedis(credentials: RedisCredentials, options: ConnectOpti
   const { commandTimeoutMs = 2000, connectTimeoutMs = 2000 } = options;
   const deadlines = { commandTimeoutMs, connectTimeoutMs };
   const client = createClient(address, credentials, deadlines);
-  const connection = supervise(client, commandTimeoutMs, options.onError);
+  const connection = supervise(client, deadlines, options.onError);
   client.connect().catch(() => {
     // The same error arrives as an event, and the client goes on trying.
   });
@@ -62,7 +65,7 @@ function createClient(address: RedisAddress, credentials: RedisCredentials, dead
 
 function supervise(
   client: Redis | Cluster,
-  commandTimeoutMs: number,
+  { commandTimeoutMs, connectTimeoutMs }: Deadlines,
   onError: ConnectOptions['onError'],
 ): RedisConnection {
   /** Why there is no connection; undefined while there is one. */
@@ -78,9 +81,13 @@ function supervise(
   });
   const kind = client instanceof Cluster ? 'Cluster' : 'Server';
   const deadlineMs = kind === 'Cluster' ? 2 * commandTimeoutMs : commandTimeoutMs + 100;
-  const runOn = async <C, T>(target: C, command: (client: C) => Promise<T>): Promise<T> => {
+  const runOn = async <C, T>(
+    target: C,
+    command: (client: C) => Promise<T>,
+    within = deadlineMs,
+  ): Promise<T> => {
     try {
-      return await bounded(command(target), deadlineMs);
+      return await bounded(command(target), within);
     } catch (error) {
       throw redisFailure(error, broken);
     }
@@ -90,6 +97,7 @@ function supervise(
   };
   return {
     kind,
+    ready: () => runOn(client, (target) => whenReady(target), connectTimeoutMs),
     run: (command) => runOn(client, command),
     ping,
     onEachMaster: async (visit) => {
@@ -99,6 +107,10 @@ function supervise(
     },
     close: () => client.disconnect(),
   };
+}
+
+async function whenReady(client: Redis | Cluster): Promise<void> {
+  if (client.status !== 'ready') await once(client, 'ready');
 }
 
 /** A Cluster says only that no node could be reached, and why in a field of its error. */

@@ -117,11 +117,14 @@ export class OrderCache {
     return readLeaseReply(reply, token);
   }
 
-  /** The holder of the lease has read `row` on the primary, in a statement begun after the lease. */
+  /**
+   * The holder of the lease has read `row` on the primary, in a statement begun after the lease. Its version is one of
+   * the table's `versionSource`.
+   */
   async fill(orderId: string, token: string, row: Row, ttl: TtlTable): Promise<FillOutcome> {
     const { status, version } = row;
     const milliseconds = ttlMilliseconds(ttl, status, Math.random());
-    return this.#fill(orderId, [token, status, version ?? '', this.#source, milliseconds]);
+    return this.#fill(orderId, [token, status, version ?? '', ttl.versionSource ?? '', milliseconds]);
   }
 
   /** Gives a lease back without writing: there is no row, or it could not be read. */

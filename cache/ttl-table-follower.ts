@@ -38,8 +38,9 @@ export function followTtlTable(
     return known.table?.state === 'Active' ? known.table : null;
   };
   const read = async () => {
-    const askedAt = performance.now();
     try {
+      if (known === undefined) await connection.ready();
+      const askedAt = performance.now();
       known = { table: await readTtlTable(connection, keyPrefix), askedAt };
     } catch (error) {
       onError?.(redisFailure(error));
