@@ -1,0 +1,138 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ChannelModel, type ConfirmChannel, connect, credentials } from 'amqplib';
+import type { BrokerAddress } from './options.ts';
+
+/** A channel in confirm mode, for as long as it lives. */
+export interface Link {
+  readonly channel: ConfirmChannel;
+  /** Set before the unconfirmed messages of the channel are told: what fails after that was lost, not refused. */
+  lost: boolean;
+}
+
+export interface LinkEvents {
+  up(link: Link): void;
+  /** `refusal` is why the broker closed the channel; undefined when the connection went. */
+  down(link: Link, refusal: Error | undefined): void;
+  /** A connection failed or broke, or the broker holds publishers back. Another attempt follows. */
+  trouble(error: Error): void;
+}
+
+const CONNECT_TIMEOUT = 5_000;
+const FIRST_DELAY = 100;
+const LONGEST_DELAY = 5_000;
+
+/** Keeps one connection with one confirm channel up until it is closed; waits longer after each failed attempt. */
+export class BrokerLink {
+  readonly #address: BrokerAddress;
+  readonly #events: LinkEvents;
+  readonly #closing = new AbortController();
+  #connection: ChannelModel | undefined;
+  readonly #ended: Promise<void>;
+
+  constructor(address: BrokerAddress, events: LinkEvents) {
+    this.#address = address;
+    this.#events = events;
+    this.#ended = this.#keepUp();
+  }
+
+  async #keepUp(): Promise<void> {
+    for (let attempt = 0; !this.#closing.signal.aborted; attempt += 1) {
+      try {
+        await this.#session(() => {
+          attempt = 0;
+        });
+      } catch (error) {
+        this.#events.trouble(asError(error));
+      }
+      await this.#pause(attempt);
+    }
+  }
+
+  /** From connecting to the loss of the channel. @throws when it does not come up */
+  async #session(isUp: () => void): Promise<void> {
+    const connection = await connect(connectOptions(this.#address), socketOptions(this.#address));
+    this.#connection = connection;
+    connection.on('error', (error) => this.#events.trouble(error));
+    connection.on('blocked', () =>
+      this.#events.trouble(new Error('the broker holds publishers back: it is short of memory or disk')),
+    );
+    try {
+      const channel = await within(CONNECT_TIMEOUT, connection.createConfirmChannel());
+      if (this.#closing.signal.aborted) return;
+      const closed = this.#serve(channel);
+      isUp();
+      await closed;
+    } finally {
+      this.#connection = undefined;
+      await closeQuietly(connection);
+    }
+  }
+
+  #serve(channel: ConfirmChannel): Promise<void> {
+    const link: Link = { channel, lost: false };
+    let refusal: Error | undefined;
+    channel.on('error', (error) => {
+      refusal = error;
+    });
+    channel.prependListener('close', () => {
+      link.lost = true;
+    });
+    const closed = new Promise<void>((resolve) => {
+      channel.on('close', () => {
+        this.#events.down(link, refusal);
+        resolve();
+      });
+    });
+    this.#events.up(link);
+    return closed;
+  }
+
+  async #pause(attempt: number): Promise<void> {
+    const longest = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** Math.min(attempt, 16));
+    const delay = longest * (0.5 + Math.random() / 2);
+    await sleep(delay, undefined, { signal: this.#closing.signal }).catch(() => {});
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    if (this.#connection) await closeQuietly(this.#connection);
+    await this.#ended;
+  }
+}
+
+function connectOptions(address: BrokerAddress) {
+  const { protocol, hostname, port, vhost, heartbeatSeconds } = address;
+  return { protocol, hostname, port, vhost: encodeURIComponent(vhost), heartbeat: heartbeatSeconds };
+}
+
+function socketOptions({ username, password, tls }: BrokerAddress) {
+  return {
+    ...tls,
+    credentials: credentials.plain(username, password),
+    timeout: CONNECT_TIMEOUT,
+    noDelay: true,
+    keepAlive: true,
+  };
+}
+
+async function closeQuietly(connection: ChannelModel): Promise<void> {
+  await within(CONNECT_TIMEOUT, connection.close()).catch(() => {
+    // It was closed already, or the broker does not answer: its heartbeat ends the socket.
+  });
+}
+
+async function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('the broker does not answer')), milliseconds);
+  });
+  try {
+    return await Promise.race([work, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

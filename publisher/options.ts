@@ -1,0 +1,114 @@
+import type { OrderEvent } from '../api/event.ts';
+import type { EventSettings } from '../api/worker-config.ts';
+
+export interface PublisherOptions {
+  /** `amqp://` or `amqps://` with host, optional port, user, password and virtual host, percent-encoded. */
+  readonly uri: string;
+  /** Overrides the user in the URI. */
+  readonly username?: string;
+  /** Overrides the password in the URI. */
+  readonly password?: string;
+  /** For amqps, PEM. Without `ca` the system's certificate authorities are trusted. Always verified. */
+  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
+  /** The exchange to publish to; it must exist. */
+  readonly exchange: string;
+  /** The routing key or how to make it; may be given with each event instead. */
+  readonly routingKey?: string | ((event: OrderEvent) => string);
+  /** How the policy reads events (spec.event), where it differs from the defaults of the resource. */
+  readonly event?: Partial<Omit<EventSettings, 'format'>>;
+  /** Whether an event that no queue takes is an error. Default: true. */
+  readonly mandatory?: boolean;
+  /** How long `publish` takes at most, in milliseconds, reconnecting included. Default: 10000. */
+  readonly timeoutMilliseconds?: number;
+  /** Events sent and not yet confirmed; further ones wait their turn. Default: 1000. */
+  readonly maxInFlight?: number;
+  /** Between heartbeats, in seconds; a silent broker is given up after two. Default: 10. */
+  readonly heartbeatSeconds?: number;
+  /** Told about each lost or failed connection. Default: nobody is. */
+  readonly onConnectionError?: (error: Error) => void;
+}
+
+export interface PublisherSettings {
+  readonly server: BrokerAddress;
+  readonly exchange: string;
+  readonly routingKey: string | ((event: OrderEvent) => string) | undefined;
+  readonly event: EventSettings;
+  readonly mandatory: boolean;
+  readonly timeoutMilliseconds: number;
+  readonly maxInFlight: number;
+  readonly onConnectionError: (error: Error) => void;
+}
+
+export interface BrokerAddress {
+  readonly protocol: 'amqp' | 'amqps';
+  readonly hostname: string;
+  readonly port: number;
+  readonly vhost: string;
+  readonly username: string;
+  readonly password: string;
+  readonly heartbeatSeconds: number;
+  readonly tls: NonNullable<PublisherOptions['tls']>;
+}
+
+/** The defaults of the resource's spec.event. */
+const DEFAULT_EVENT: EventSettings = {
+  format: 'JSON',
+  orderIdPointer: '/orderId',
+  statusPointer: '/status',
+  timestampPointer: '/timestamp',
+  timestampFormat: 'RFC3339',
+  maxBodyBytes: 65536,
+};
+
+/** Checks the options once. @throws TypeError that names the option, what was expected and what came. */
+export function publisherSettings(options: PublisherOptions): PublisherSettings {
+  const { exchange, routingKey, mandatory = true, onConnectionError = () => {} } = options;
+  if (typeof exchange !== 'string' || Buffer.byteLength(exchange) > 255)
+    throw new TypeError('exchange: expected a name of at most 255 bytes');
+  return {
+    server: brokerAddress(options),
+    exchange,
+    routingKey,
+    event: { ...DEFAULT_EVENT, ...options.event },
+    mandatory,
+    timeoutMilliseconds: wholeNumber('timeoutMilliseconds', options.timeoutMilliseconds ?? 10_000, 3_600_000),
+    maxInFlight: wholeNumber('maxInFlight', options.maxInFlight ?? 1000, 65_535),
+    onConnectionError,
+  };
+}
+
+function wholeNumber(option: string, value: number, maximum: number): number {
+  if (Number.isInteger(value) && value >= 1 && value <= maximum) return value;
+  throw new TypeError(`${option}: expected a whole number from 1 to ${maximum}, got ${String(value)}`);
+}
+
+function brokerAddress(options: PublisherOptions): BrokerAddress {
+  const url = parsedUri(options.uri);
+  const protocol = url.protocol === 'amqps:' ? 'amqps' : 'amqp';
+  const { username = decoded(url.username) || 'guest', password = decoded(url.password) || 'guest' } =
+    options;
+  return {
+    protocol,
+    hostname: url.hostname.replace(/^\[|\]$/g, ''),
+    port: Number(url.port) || (protocol === 'amqps' ? 5671 : 5672),
+    vhost: decoded(url.pathname.slice(1)) || '/',
+    username,
+    password,
+    heartbeatSeconds: wholeNumber('heartbeatSeconds', options.heartbeatSeconds ?? 10, 3600),
+    tls: options.tls ?? {},
+  };
+}
+
+function parsedUri(uri: string): URL {
+  const url = URL.canParse(uri) ? new URL(uri) : undefined;
+  if (url !== undefined && /^amqps?:$/.test(url.protocol) && url.hostname !== '') return url;
+  throw new TypeError('uri: expected amqp:// or amqps:// with a host, special characters percent-encoded');
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new TypeError('uri: expected user, password and virtual host percent-encoded');
+  }
+}
