@@ -1,20 +1,20 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { apiServerReady, defaultServiceAccountExists, nodeReady } from './api-client.ts';
 import { ensureBinaries } from './binaries.ts';
 import { ensureCertificates } from './certificates.ts';
-import { ensureCgroup, killPods, removeCgroup } from './cgroups.ts';
-import { run, succeeds, until } from './command.ts';
+import { ensureCgroup } from './cgroups.ts';
+import { until } from './command.ts';
 import { ensureContainerd, hasImage, importArchive } from './containerd.ts';
 import { controlPlaneDaemons, ensureControlPlane } from './control-plane.ts';
 import { pidOf, stopDaemon } from './daemons.ts';
 import { dnsBecomesReady, ensureDns } from './dns.ts';
 import { writeKubeconfigs } from './kubeconfig.ts';
 import { ensureKubelet, nodeBecomesReady } from './kubelet.ts';
-import { containerdSocket, kubeconfigPath, runDir, stateDir } from './layout.ts';
+import { kubeconfigPath, runDir, stateDir } from './layout.ts';
 import { withLock } from './lock.ts';
 import { ensureNetwork, ensureServiceProxy, removeNetwork } from './network.ts';
 import { ensurePackages } from './packages.ts';
+import { removePods } from './pod-removal.ts';
 import { step } from './progress.ts';
 import { buildSandboxImage, sandboxImage } from './sandbox-image.ts';
 
@@ -58,68 +58,11 @@ export async function ensureComponents(): Promise<'found' | 'started'> {
   });
 }
 
-/** containerd's shims outlive it by design; ours have our socket in their arguments. */
-function shims(): number[] {
-  return readdirSync('/proc')
-    .filter((entry) => /^\d+$/.test(entry))
-    .filter((pid) => {
-      try {
-        const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-        return (args[0] ?? '').includes('containerd-shim') && args.includes(containerdSocket);
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
-}
-
-interface BundleConfiguration {
-  readonly linux?: { readonly namespaces?: readonly { readonly type: string; readonly path?: string }[] };
-}
-
-/** The network namespaces of our pods, as their containers' runtime configuration names them. */
-function networkNamespaces(): Set<string> {
-  const bundles = join(runDir, 'containerd', 'io.containerd.runtime.v2.task', 'k8s.io');
-  const found = new Set<string>();
-  if (!existsSync(bundles)) return found;
-  for (const bundle of readdirSync(bundles)) {
-    const file = join(bundles, bundle, 'config.json');
-    if (!existsSync(file)) continue;
-    const configuration: BundleConfiguration = JSON.parse(readFileSync(file, 'utf8'));
-    const namespace = configuration.linux?.namespaces?.find(({ type }) => type === 'network');
-    if (namespace?.path?.includes('/netns/cni-')) found.add(namespace.path);
-  }
-  return found;
-}
-
-/** Mount points below our directories, innermost first. */
-function ourMounts(): string[] {
-  const points = readFileSync('/proc/self/mountinfo', 'utf8')
-    .split('\n')
-    .map((line) => line.split(' ')[4] ?? '');
-  return points.filter((path) => path.startsWith(`${stateDir}/`) || path.startsWith(`${runDir}/`)).reverse();
-}
-
-async function removePods(): Promise<void> {
-  const namespaces = networkNamespaces();
-  await until('all pods are killed', 20_000, async () => killPods() === 0);
-  for (const pid of shims()) process.kill(pid, 'SIGKILL');
-  await until('the cgroups are removed', 10_000, async () => {
-    removeCgroup();
-    return true;
-  });
-  for (const path of namespaces) {
-    await succeeds('umount', [path]);
-    rmSync(path, { force: true });
-  }
-}
-
 /** Ends processes, pods, mounts, bridge and tables, and removes all state; the cache of built things stays. */
 export async function removeComponents(): Promise<void> {
   await withLock('cluster', async () => {
     for (const name of daemons) await stopDaemon(name);
     await removePods();
-    for (const path of ourMounts()) await run('umount', ['--lazy', path]);
     await removeNetwork();
     for (const directory of [stateDir, runDir]) rmSync(directory, { recursive: true, force: true });
   });
