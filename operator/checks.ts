@@ -23,6 +23,7 @@ const CHECKS: readonly Check[] = [
   topologyDeclared,
   ttlPublished,
   objectsOurs,
+  objectsAccepted,
   workersRolledOut,
   workersConsume,
   deadLettersFit,
@@ -54,16 +55,16 @@ function nothingClaimedByOlder({ conflict }: Situation): Finding | undefined {
 }
 
 function topologyDeclared(situation: Situation): Finding | undefined {
-  const { topology } = situation;
+  const { topology, policy } = situation;
   if (topology?.kind === 'Problem') return fromProblem('TopologyReady', topology);
-  if (topology !== undefined || obstacle(situation)) return undefined;
+  if (topology !== undefined || policy.spec.suspend || obstacle(situation)) return undefined;
   return pending('TopologyReady', 'The RabbitMQ topology has not been looked at yet');
 }
 
 function ttlPublished(situation: Situation): Finding | undefined {
-  const { ttl } = situation;
+  const { ttl, policy } = situation;
   if (ttl?.kind === 'Problem') return fromProblem('CacheReady', ttl);
-  if (ttl !== undefined || obstacle(situation)) return undefined;
+  if (ttl !== undefined || policy.spec.suspend || obstacle(situation)) return undefined;
   return pending('CacheReady', 'The TTL table has not been published yet');
 }
 
@@ -75,6 +76,11 @@ function objectsOurs({ foreignObjects }: Situation): Finding | undefined {
     message: `Left alone, because it is not controlled by this policy: ${foreignObjects.join(', ')}`,
     outlook: 'Stalls',
   };
+}
+
+function objectsAccepted({ refusal }: Situation): Finding | undefined {
+  if (refusal === undefined) return undefined;
+  return { about: 'WorkersReady', ...refusal, outlook: 'Stalls' };
 }
 
 function workersRolledOut({ rollout }: Situation): Finding | undefined {

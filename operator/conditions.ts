@@ -1,4 +1,9 @@
-import type { Condition, ConditionReason, ConditionType } from '../api/conditions.ts';
+import {
+  CONDITION_REASONS,
+  type Condition,
+  type ConditionReason,
+  type ConditionType,
+} from '../api/conditions.ts';
 import { type Finding, shortcomings } from './checks.ts';
 import type { Situation } from './situation.ts';
 
@@ -13,7 +18,8 @@ const WHEN_TRUE = {
 /** The conditions of a policy. `lastTransitionTime` moves only where the status is another than before. */
 export function conditionsOf(situation: Situation, nowIso: string): readonly Condition[] {
   const found = shortcomings(situation);
-  const statements = [...summary(situation, found), ...details(found), scalingActive(situation)];
+  const single = details(situation, found);
+  const statements = [...summary(situation, found, single), ...single, scalingActive(situation)];
   return stamped(situation.policy, statements, nowIso);
 }
 
@@ -36,35 +42,58 @@ export function deletingConditions(
   return stamped(policy, statements, nowIso);
 }
 
-function summary({ policy }: Situation, found: readonly Finding[]): readonly Statement[] {
+function summary(
+  { policy }: Situation,
+  found: readonly Finding[],
+  details: readonly Statement[],
+): readonly Statement[] {
   const stalling = found.find(({ outlook }) => outlook === 'Stalls');
   const worst = stalling ?? found[0];
-  const idle = policy.spec.suspend
-    ? { reason: 'Suspended' as const, message: 'spec.suspend is true: nothing is changed or scaled' }
+  const isReady = details.every(({ status }) => status === 'True');
+  if (policy.spec.suspend) return ofSuspended(isReady);
+  const said = worst
+    ? { reason: worst.reason, message: worst.message }
     : { reason: 'Ready' as const, message: 'Topology, TTL table and workers are as declared' };
-  if (policy.spec.suspend) {
-    return [
-      { type: 'Ready', status: worst ? 'False' : 'True', ...idle },
-      { type: 'Reconciling', status: 'False', ...idle },
-      { type: 'Stalled', status: 'False', ...idle },
-    ];
-  }
-  const said = worst ? { reason: worst.reason, message: worst.message } : idle;
   return [
-    { type: 'Ready', status: worst ? 'False' : 'True', ...said },
+    { type: 'Ready', status: isReady ? 'True' : 'False', ...said },
     { type: 'Reconciling', status: worst && !stalling ? 'True' : 'False', ...said },
     { type: 'Stalled', status: stalling ? 'True' : 'False', ...said },
   ];
 }
 
-function details(found: readonly Finding[]): readonly Statement[] {
-  const types = ['TopologyReady', 'CacheReady', 'WorkersReady'] as const;
-  return types.map((type) => {
+/** Ready only if the workers already have what the policy says. */
+function ofSuspended(isReady: boolean): readonly Statement[] {
+  const said = {
+    reason: 'Suspended' as const,
+    message: 'spec.suspend is true: nothing is changed or scaled',
+  };
+  return [
+    { type: 'Ready', status: isReady ? 'True' : 'False', ...said },
+    { type: 'Reconciling', status: 'False', ...said },
+    { type: 'Stalled', status: 'False', ...said },
+  ];
+}
+
+/** True needs evidence of this pass; without any, the last statement stands. */
+function details(situation: Situation, found: readonly Finding[]): readonly Statement[] {
+  const evidence = {
+    TopologyReady: situation.topology?.kind === 'Declared',
+    CacheReady: situation.ttl?.kind === 'Published',
+    WorkersReady: situation.rollout.kind === 'Done',
+  };
+  return (['TopologyReady', 'CacheReady', 'WorkersReady'] as const).map((type) => {
     const finding = found.find(({ about }) => about === type);
     if (finding) return { type, status: 'False', reason: finding.reason, message: finding.message };
     const [reason, message] = WHEN_TRUE[type];
-    return { type, status: 'True', reason, message };
+    return evidence[type] ? { type, status: 'True', reason, message } : asBefore(situation, type);
   });
+}
+
+function asBefore({ policy }: Situation, type: ConditionType): Statement {
+  const before = policy.status?.conditions?.find((condition) => condition.type === type);
+  const reason = CONDITION_REASONS.find((known) => known === before?.reason);
+  if (before && reason) return { type, status: before.status, reason, message: before.message };
+  return { type, status: 'Unknown', reason: 'Pending', message: 'Has not been looked at yet' };
 }
 
 function scalingActive({ policy, decision }: Situation): Statement {

@@ -109,7 +109,8 @@ export class KubernetesClient {
     name: string,
     patch: object,
   ): Promise<T> {
-    return this.#write('PATCH', pathOf(kind, namespace, name), patch, 'application/merge-patch+json');
+    const path = `${pathOf(kind, namespace, name)}?${new URLSearchParams({ fieldManager: FIELD_MANAGER })}`;
+    return this.#write('PATCH', path, patch, 'application/merge-patch+json');
   }
 
   /** The raw lines of a watch; the caller ends it through `signal`. */

@@ -38,10 +38,14 @@ interface Access {
 /** Projected service account tokens are replaced hourly; a fresh one is read at least this often. */
 const HEADERS_MAX_AGE_MS = 60_000;
 
-/** KUBECONFIG, ~/.kube/config, or the service account of the pod. Throws when there is none or it cannot be read. */
-export function openSession(): Session {
+/**
+ * The file given, else KUBECONFIG, ~/.kube/config, or the service account of the pod. Throws when there is none or it
+ * cannot be read.
+ */
+export function openSession(kubeconfig?: string): Session {
   const config = new KubeConfig();
-  config.loadFromDefault();
+  if (kubeconfig === undefined) config.loadFromDefault();
+  else config.loadFromFile(kubeconfig);
   const server = config.getCurrentCluster()?.server;
   if (server === undefined)
     throw new Error('KUBECONFIG: expected a current context with a cluster, got none');

@@ -69,6 +69,11 @@ export class Reflector<T extends KubernetesObject> {
     return this.#store.values();
   }
 
+  /** Takes over what a write of ours returned, ahead of the watch, which brings it too. */
+  learn(object: T): void {
+    this.#store.set(keyOf(object), object);
+  }
+
   /** Lists and watches until `stop`. */
   async run(): Promise<void> {
     let failures = 0;

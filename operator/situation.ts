@@ -3,6 +3,11 @@ import type { Conflict } from './conflicts.ts';
 import type { Observation, Problem, ScaleDecision, TopologyResult, TtlResult } from './ports.ts';
 import type { Rollout } from './rollout.ts';
 
+export interface Refusal {
+  readonly reason: 'InvalidSpec' | 'QuotaExceeded';
+  readonly message: string;
+}
+
 /** Everything that is known about a policy in one pass; it grows as the pass goes on. */
 export interface Situation {
   readonly policy: OrderCachePolicy;
@@ -13,6 +18,8 @@ export interface Situation {
   readonly ttl: TtlResult | undefined;
   /** Objects of our names that others control. */
   readonly foreignObjects: readonly string[];
+  /** Why the API server does not accept an owned object. */
+  readonly refusal: Refusal | undefined;
   readonly rollout: Rollout;
   readonly observation: Observation | undefined;
   readonly decision: ScaleDecision | undefined;

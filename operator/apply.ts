@@ -1,0 +1,98 @@
+import type { DesiredObject } from './desired.ts';
+import { type Difference, differenceOf } from './difference.ts';
+import { KubernetesError } from './kubernetes-client.ts';
+import { DEPLOYMENT, type Deployment, type KubernetesObject } from './kubernetes-objects.ts';
+import type { Seen } from './observe.ts';
+import { mayRoll } from './rollout-gate.ts';
+import type { Refusal } from './situation.ts';
+import type { World } from './world.ts';
+
+/** What stands between an owned object and what it should be. */
+export interface Step {
+  readonly desired: DesiredObject;
+  readonly difference: Difference;
+}
+
+export interface Applied {
+  readonly foreignObjects: readonly string[];
+  readonly refusal: Refusal | undefined;
+  /** The worker Deployment as it is now, if it is ours. */
+  readonly deployment: Deployment | undefined;
+  /** Waits for other policies' workers to be rolled. */
+  readonly held: boolean;
+}
+
+export function stepsTo(desired: readonly DesiredObject[], { policy, found }: Seen): readonly Step[] {
+  return desired.map((one) => ({
+    desired: one,
+    difference: differenceOf(policy, one.object, found.get(one.kind.kind)),
+  }));
+}
+
+/** Applies what differs. What is not ours is left alone; what the API server refuses is reported, not thrown. */
+export async function applySteps(world: World, seen: Seen, steps: readonly Step[]): Promise<Applied> {
+  const foreignObjects: string[] = [];
+  let { deployment } = seen;
+  let held = false;
+  try {
+    for (const { desired, difference } of steps) {
+      const { kind, object } = desired;
+      if (difference.kind === 'Foreign') {
+        foreignObjects.push(`${kind.kind} ${object.metadata.name} (controlled by ${difference.controller})`);
+      } else if (difference.kind === 'Same') {
+        seen.memory.inPlace.add(kind.kind);
+      } else if (kind === DEPLOYMENT && !mayRoll(object, deployment, world.stores.deployments.values())) {
+        held = true;
+      } else {
+        const now = await applyOne(world, seen, { desired, difference });
+        if (kind === DEPLOYMENT) deployment = now;
+      }
+    }
+  } catch (error) {
+    return { foreignObjects, deployment, held, refusal: refusalOf(error) };
+  }
+  return { foreignObjects, deployment, held, refusal: undefined };
+}
+
+async function applyOne(world: World, seen: Seen, { desired, difference }: Step): Promise<KubernetesObject> {
+  const { kind, object } = desired;
+  const now = await world.client.apply(kind, object);
+  world.stores.owned(kind).learn(now);
+  const target = `${kind.kind} ${object.metadata.name}`;
+  world.log.info(
+    { policy: seen.policy.metadata.name, namespace: object.metadata.namespace, difference },
+    `applied ${target}`,
+  );
+  const isRepair =
+    difference.kind === 'Edited' || (difference.kind === 'Missing' && seen.memory.inPlace.has(kind.kind));
+  seen.memory.inPlace.add(kind.kind);
+  if (isRepair) await tellRepair(world, seen, kind.kind, target, difference);
+  return now;
+}
+
+async function tellRepair(
+  world: World,
+  { policy }: Seen,
+  kind: string,
+  target: string,
+  difference: Difference,
+) {
+  world.metrics.repaired(kind);
+  const what = difference.kind === 'Edited' ? `${difference.path} had been changed` : 'it had been deleted';
+  await world.events.record(policy, {
+    type: 'Warning',
+    reason: 'Repaired',
+    action: 'Apply',
+    note: `${target} was restored: ${what}`,
+  });
+}
+
+/** Rethrows what is not a refusal of the object itself. */
+function refusalOf(error: unknown): Refusal {
+  if (!(error instanceof KubernetesError)) throw error;
+  if (error.failure === 'Invalid') return { reason: 'InvalidSpec', message: error.message };
+  if (error.failure === 'Forbidden' && /quota/i.test(error.message)) {
+    return { reason: 'QuotaExceeded', message: error.message };
+  }
+  throw error;
+}

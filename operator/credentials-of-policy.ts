@@ -1,0 +1,97 @@
+import type { OrderCachePolicy } from '../api/policy.ts';
+import {
+  parseManagementCredentials,
+  parseRabbitMqCredentials,
+  parseRedisCredentials,
+  redisIdentity,
+} from './credentials.ts';
+import type { ManagementCredentials, Parsed, Problem, RedisCredentials, SecretData } from './ports.ts';
+import type { SecretReader, SecretState } from './secret-reader.ts';
+
+/** The referenced Secrets of a policy, read and parsed. A problem names the field and the key, never a value. */
+export interface PolicyCredentials {
+  readonly management: ManagementCredentials | undefined;
+  readonly redis: RedisCredentials | undefined;
+  readonly problems: readonly Problem[];
+  /** Changes with each change of a Secret that the operator itself uses. */
+  readonly version: string;
+  /** Broker and vhost; undefined while unknown. */
+  readonly brokerIdentity: string | undefined;
+  readonly redisIdentity: string | undefined;
+}
+
+/** Throws KubernetesError when the API server cannot be asked. */
+export async function credentialsOf(
+  policy: OrderCachePolicy,
+  secrets: SecretReader,
+): Promise<PolicyCredentials> {
+  const { rabbitmq, redis, database } = policy.spec;
+  const read = async <C>(field: string, name: string, parse: (data: SecretData) => Parsed<C>) =>
+    reference(field, name, await secrets.read(policy.metadata.namespace, name), parse);
+
+  const [management, connection, cache, orders] = await Promise.all([
+    read('spec.rabbitmq.managementSecretRef', rabbitmq.managementSecretRef.name, parseManagementCredentials),
+    read('spec.rabbitmq.connectionSecretRef', rabbitmq.connectionSecretRef.name, parseRabbitMqCredentials),
+    read('spec.redis.connectionSecretRef', redis.connectionSecretRef.name, parseRedisCredentials),
+    database &&
+      read('spec.database.connectionSecretRef', database.connectionSecretRef.name, parseDatabaseCredentials),
+  ]);
+  const all = [management, connection, cache, ...(orders ? [orders] : [])];
+  return {
+    management: management.credentials,
+    redis: cache.credentials,
+    problems: all.map(({ problem }) => problem).filter((problem) => problem !== undefined),
+    version: `${management.version}/${cache.version}`,
+    brokerIdentity: management.credentials && brokerIdentity(management.credentials),
+    redisIdentity: cache.credentials && redisIdentity(cache.credentials),
+  };
+}
+
+interface Reference<C> {
+  readonly version: string;
+  readonly credentials?: C;
+  readonly problem?: Problem;
+}
+
+function reference<C>(
+  field: string,
+  name: string,
+  state: SecretState,
+  parse: (data: SecretData) => Parsed<C>,
+): Reference<C> {
+  switch (state.kind) {
+    case 'Missing':
+      return { version: '', problem: problem('SecretNotFound', `${field}: Secret ${name} does not exist`) };
+    case 'Forbidden': {
+      const message = `${field}: the operator may not read Secret ${name}; its Role must name it`;
+      return { version: '', problem: problem('SecretNotFound', message) };
+    }
+    case 'Found': {
+      const parsed = parse(state.data);
+      if (parsed.kind === 'Credentials') return { version: state.version, credentials: parsed.credentials };
+      const message = `${field}: Secret ${name}: ${parsed.message}`;
+      return { version: state.version, problem: problem('SecretInvalid', message) };
+    }
+  }
+}
+
+function problem(reason: 'SecretNotFound' | 'SecretInvalid', message: string): Problem {
+  return { kind: 'Problem', reason, message, retryable: false };
+}
+
+/** Only workers connect to the database; what the operator can see is that the key is there. */
+function parseDatabaseCredentials(data: SecretData): Parsed<null> {
+  const uri = data.uri?.trim();
+  if (uri !== undefined && /^postgres(ql)?:\/\//.test(uri)) return { kind: 'Credentials', credentials: null };
+  const got = uri === undefined ? 'nothing' : 'something else';
+  return {
+    kind: 'Problem',
+    reason: 'SecretInvalid',
+    message: `key uri: expected postgres://..., got ${got}`,
+    retryable: false,
+  };
+}
+
+function brokerIdentity({ host, port, vhost }: ManagementCredentials): string {
+  return `${host}:${port}/${encodeURIComponent(vhost)}`;
+}

@@ -1,0 +1,73 @@
+import type { ConditionReason } from '../api/conditions.ts';
+
+/** What one attempt to clean up after a policy came to. */
+export type CleanUp =
+  /** What of ours stays outside, as sentences. */
+  | { readonly kind: 'Clean'; readonly leftovers: readonly string[] }
+  | {
+      readonly kind: 'Waiting';
+      readonly seconds: number;
+      readonly message: string;
+      readonly leftovers: readonly string[];
+    }
+  | {
+      readonly kind: 'Problem';
+      readonly reason: ConditionReason;
+      readonly message: string;
+      /** What stays if the deletion finishes now. */
+      readonly leftovers: readonly string[];
+    };
+
+export interface Circumstances {
+  /** The annotation ordercache.io/abandon is set. */
+  readonly abandoned: boolean;
+  /** The policy's namespace is going away, and its Secrets with it. */
+  readonly namespaceTerminating: boolean;
+  /** A Secret without which nothing can be cleaned up does not exist or is of no use. */
+  readonly secretGone: boolean;
+  readonly deletingForSeconds: number;
+}
+
+export type DeletionVerdict =
+  | { readonly kind: 'Finish'; readonly leftovers: readonly string[]; readonly because: string }
+  | {
+      readonly kind: 'Retry';
+      readonly afterSeconds: number;
+      readonly reason: ConditionReason;
+      readonly message: string;
+      readonly outlook: 'Progresses' | 'Stalls';
+    };
+
+/** A broker or Redis that is away holds a deletion up for so long. */
+const PATIENCE_SECONDS = 300;
+const RETRY_SECONDS = 10;
+
+/** Does the deletion finish, and with what left over, or is it tried again? It always ends: a namespace is never stuck. */
+export function deletionVerdict(cleanUp: CleanUp, circumstances: Circumstances): DeletionVerdict {
+  if (cleanUp.kind === 'Clean') return finish(cleanUp, 'cleaned up');
+  const release = reasonToRelease(cleanUp, circumstances);
+  if (release !== undefined) return finish(cleanUp, release);
+  if (cleanUp.kind === 'Waiting') {
+    const { seconds, message } = cleanUp;
+    return { kind: 'Retry', afterSeconds: seconds, reason: 'Deleting', message, outlook: 'Progresses' };
+  }
+  const { reason, message } = cleanUp;
+  const outlook = reason === 'QueueNotEmpty' ? 'Stalls' : 'Progresses';
+  return { kind: 'Retry', afterSeconds: RETRY_SECONDS, reason, message, outlook };
+}
+
+function reasonToRelease(
+  cleanUp: Exclude<CleanUp, { kind: 'Clean' }>,
+  circumstances: Circumstances,
+): string | undefined {
+  const { abandoned, namespaceTerminating, secretGone, deletingForSeconds } = circumstances;
+  if (abandoned) return 'given up by annotation';
+  if (namespaceTerminating) return 'the namespace is being deleted';
+  if (secretGone) return 'a Secret is gone';
+  if (cleanUp.kind === 'Waiting' || cleanUp.reason === 'QueueNotEmpty') return undefined;
+  return deletingForSeconds > PATIENCE_SECONDS ? `${cleanUp.message}, for five minutes` : undefined;
+}
+
+function finish({ leftovers }: CleanUp, because: string): DeletionVerdict {
+  return { kind: 'Finish', leftovers, because };
+}

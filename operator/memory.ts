@@ -1,0 +1,64 @@
+import type { ConfigFile } from './desired-config.ts';
+import type { ScaleDecision, ScalingHistory, TopologyResult, TtlResult } from './ports.ts';
+import { EMPTY_HISTORY } from './scaling-behavior.ts';
+
+/** The last answer of the broker or of Redis, and when to ask again. */
+export interface Answer<T> {
+  readonly result: T;
+  /** What was asked: another question is asked at once. */
+  readonly question: string;
+  /** Monotonic milliseconds. */
+  readonly askAgainAt: number;
+  /** Answers in a row that were problems. */
+  readonly failures: number;
+}
+
+/** What an operator remembers of a policy between passes. Losing it costs a pass, nothing else. */
+export interface Memory {
+  topology: Answer<TopologyResult> | undefined;
+  ttl: Answer<TtlResult> | undefined;
+  /** Something outside is not as it was left: ask before the time. */
+  drifted: boolean;
+  decision: ScaleDecision | undefined;
+  history: ScalingHistory;
+  config: ConfigFile | undefined;
+  /** Identities for the comparison with other policies, of the Secrets last read. */
+  broker: string | undefined;
+  redis: string | undefined;
+  identified: boolean;
+  /** Monotonic milliseconds. */
+  numbersWrittenAt: number;
+  /** Generation for which an ignored number of replicas has been told. */
+  ignoredReplicasOf: number | undefined;
+  /** Kinds of owned objects that this process has seen in place. */
+  readonly inPlace: Set<string>;
+}
+
+export class Memories {
+  readonly #byUid = new Map<string, Memory>();
+
+  of(policyUid: string): Memory {
+    const known = this.#byUid.get(policyUid);
+    if (known) return known;
+    const fresh: Memory = {
+      topology: undefined,
+      ttl: undefined,
+      drifted: false,
+      decision: undefined,
+      history: EMPTY_HISTORY,
+      config: undefined,
+      broker: undefined,
+      redis: undefined,
+      identified: false,
+      numbersWrittenAt: Number.NEGATIVE_INFINITY,
+      ignoredReplicasOf: undefined,
+      inPlace: new Set(),
+    };
+    this.#byUid.set(policyUid, fresh);
+    return fresh;
+  }
+
+  forget(policyUid: string): void {
+    this.#byUid.delete(policyUid);
+  }
+}

@@ -1,0 +1,119 @@
+import { POLICY_LABEL, workerObjectName } from '../api/names.ts';
+import type { OrderCachePolicy } from '../api/policy.ts';
+import type { WorkerConfig } from '../api/worker-config.ts';
+import { type Claim, type Conflict, conflictOf } from './conflicts.ts';
+import { credentialsOf, type PolicyCredentials } from './credentials-of-policy.ts';
+import { CONFIG_KEY, parseConfigFile } from './desired-config.ts';
+import { isControlledBy } from './difference.ts';
+import {
+  CONFIG_MAP,
+  type ConfigMap,
+  DEPLOYMENT,
+  type Deployment,
+  type Kind,
+  type KubernetesObject,
+  OWNED_KINDS,
+  type Pod,
+} from './kubernetes-objects.ts';
+import type { Memory } from './memory.ts';
+import type { WorkerPod } from './ports.ts';
+import type { World } from './world.ts';
+
+/** A policy and all that belongs to it, as it is now. */
+export interface Seen {
+  readonly policy: OrderCachePolicy;
+  readonly memory: Memory;
+  readonly credentials: PolicyCredentials;
+  readonly conflict: Conflict | undefined;
+  /** Objects of our names, whoever controls them, by kind. */
+  readonly found: ReadonlyMap<string, KubernetesObject>;
+  /** The worker Deployment, if it is ours. */
+  readonly deployment: Deployment | undefined;
+  /** What the workers are configured with now. */
+  readonly configured: WorkerConfig | undefined;
+  readonly pods: readonly WorkerPod[];
+}
+
+/** Undefined: the policy does not exist any more. */
+export async function observe(world: World, key: string): Promise<Seen | undefined> {
+  const policy = world.stores.policies.get(key);
+  if (policy === undefined) return undefined;
+  const memory = world.memories.of(policy.metadata.uid);
+  const [credentials, found] = await Promise.all([
+    credentialsOf(policy, world.secrets),
+    findOwned(world, policy),
+  ]);
+  remember(memory, credentials);
+  const ours = <T extends KubernetesObject>(kind: Kind) => {
+    const object = found.get(kind.kind);
+    return object && isControlledBy(policy, object) ? (object as T) : undefined;
+  };
+  return {
+    policy,
+    memory,
+    credentials,
+    conflict: conflictOf(claimOf(policy, memory), await allClaims(world)),
+    found,
+    deployment: ours<Deployment>(DEPLOYMENT),
+    configured: parseConfigFile(ours<ConfigMap>(CONFIG_MAP)?.data?.[CONFIG_KEY]),
+    pods: workerPods(world, policy),
+  };
+}
+
+/** The stores hold what carries our label; whatever else has our names can only be found by asking. */
+async function findOwned(
+  world: World,
+  policy: OrderCachePolicy,
+): Promise<ReadonlyMap<string, KubernetesObject>> {
+  const { namespace } = policy.metadata;
+  const name = workerObjectName(policy.metadata.name);
+  const find = async (kind: Kind) => {
+    const known = world.stores.owned(kind).get(`${namespace}/${name}`);
+    return [kind.kind, known ?? (await world.client.get(kind, namespace, name))] as const;
+  };
+  const entries = await Promise.all(OWNED_KINDS.map(find));
+  return new Map(
+    entries.filter((entry): entry is readonly [string, KubernetesObject] => entry[1] !== undefined),
+  );
+}
+
+function remember(memory: Memory, credentials: PolicyCredentials): void {
+  memory.broker = credentials.brokerIdentity ?? memory.broker;
+  memory.redis = credentials.redisIdentity ?? memory.redis;
+  memory.identified = true;
+}
+
+function claimOf(policy: OrderCachePolicy, { broker, redis }: Memory): Claim {
+  return { policy, broker, redis };
+}
+
+/** After a start, other policies may not have been looked at yet; their Secrets are read for the comparison. */
+async function allClaims(world: World): Promise<readonly Claim[]> {
+  const claims: Claim[] = [];
+  for (const policy of world.stores.policies.values()) {
+    const memory = world.memories.of(policy.metadata.uid);
+    if (!memory.identified) remember(memory, await credentialsOf(policy, world.secrets));
+    claims.push(claimOf(policy, memory));
+  }
+  return claims;
+}
+
+/** Pods that may hold messages: all that have an address and have not ended, terminating ones too. */
+function workerPods(world: World, { metadata }: OrderCachePolicy): readonly WorkerPod[] {
+  const pods: WorkerPod[] = [];
+  for (const pod of world.stores.pods.values()) {
+    const isOurs =
+      pod.metadata.namespace === metadata.namespace && pod.metadata.labels?.[POLICY_LABEL] === metadata.name;
+    if (isOurs && hasNotEnded(pod))
+      pods.push({ name: pod.metadata.name, ip: pod.status?.podIP ?? '', ready: isReady(pod) });
+  }
+  return pods.filter(({ ip }) => ip !== '');
+}
+
+function hasNotEnded({ status }: Pod): boolean {
+  return status?.phase !== 'Succeeded' && status?.phase !== 'Failed';
+}
+
+function isReady({ status }: Pod): boolean {
+  return status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') ?? false;
+}

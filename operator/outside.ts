@@ -1,0 +1,79 @@
+import { ADOPT_ANNOTATION } from '../api/names.ts';
+import type { Answer } from './memory.ts';
+import type { Seen } from './observe.ts';
+import type { Change, Problem, TopologyResult, TtlResult } from './ports.ts';
+import type { World } from './world.ts';
+
+/** The broker and Redis are looked at again after so long, for what others have changed there. */
+const RESYNC_MS = 60_000;
+const RETRY_MS = { initial: 2_000, max: 60_000, stalled: 30_000 };
+
+/** The topology as declared now, or as last seen while it is not yet time to look again. */
+export async function declareTopology(world: World, seen: Seen): Promise<TopologyResult | undefined> {
+  const { policy, memory, credentials } = seen;
+  const { management } = credentials;
+  if (management === undefined) return undefined;
+  memory.topology = await ask(world, seen, memory.topology, async () => {
+    const result = await world.topology.reconcile(policy, management);
+    await tell(world, seen, result.changes);
+    return result;
+  });
+  return memory.topology.result;
+}
+
+/** The TTL table as published now, or as last seen. */
+export async function publishTtl(world: World, seen: Seen): Promise<TtlResult | undefined> {
+  const { policy, memory, credentials } = seen;
+  const { redis } = credentials;
+  if (redis === undefined) return undefined;
+  memory.ttl = await ask(world, seen, memory.ttl, () => world.ttl.publish(policy, redis));
+  return memory.ttl.result;
+}
+
+async function ask<T extends TopologyResult | TtlResult>(
+  { clock, random }: World,
+  seen: Seen,
+  last: Answer<T> | undefined,
+  call: () => Promise<T>,
+): Promise<Answer<T>> {
+  const question = questionOf(seen);
+  const isKnown = last !== undefined && last.question === question && clock.monotonic() < last.askAgainAt;
+  if (isKnown && !seen.memory.drifted) return last;
+  const result = await call();
+  const failures = result.kind === 'Problem' ? (last?.failures ?? 0) + 1 : 0;
+  const delay = delayAfter(result, failures) * (0.9 + 0.2 * random());
+  return { result, question, failures, askAgainAt: clock.monotonic() + delay };
+}
+
+/** Changes when the policy or a Secret does, so that both are acted on at once. */
+function questionOf({ policy, credentials }: Seen): string {
+  const adopt = policy.metadata.annotations?.[ADOPT_ANNOTATION] ?? '';
+  return [policy.metadata.generation, adopt, credentials.version].join('|');
+}
+
+function delayAfter(result: TopologyResult | TtlResult, failures: number): number {
+  if (result.kind === 'Problem') return retryDelay(result, failures);
+  const recheck = result.kind === 'Declared' ? result.recheckAfterSeconds : undefined;
+  return recheck === undefined ? RESYNC_MS : Math.min(RESYNC_MS, recheck * 1000);
+}
+
+function retryDelay({ retryable }: Problem, failures: number): number {
+  if (!retryable) return RETRY_MS.stalled;
+  return Math.min(RETRY_MS.max, RETRY_MS.initial * 2 ** Math.min(failures - 1, 10));
+}
+
+/** One event for each kind of change, however many there were. */
+async function tell(world: World, { policy }: Seen, changes: readonly Change[]): Promise<void> {
+  for (const action of new Set(changes.map((change) => change.action))) {
+    const group = changes.filter((change) => change.action === action);
+    const note = group.map(({ message }) => message).join('; ');
+    const { namespace, name } = policy.metadata;
+    world.log.info({ namespace, policy: name, changes: group }, `topology: ${action.toLowerCase()}`);
+    await world.events.record(policy, {
+      type: 'Normal',
+      reason: `Topology${action}`,
+      action: 'DeclareTopology',
+      note,
+    });
+  }
+}

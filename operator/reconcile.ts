@@ -1,0 +1,72 @@
+/**
+ * The story of the operator: what happens to one policy in one pass. A pass is cheap and is repeated: on every change
+ * of the policy, its objects or its surroundings, and every few seconds. It reads once, decides, acts, and says in the
+ * status what it has seen and done.
+ */
+import { applySteps, stepsTo } from './apply.ts';
+import { obstacle } from './checks.ts';
+import { desiredObjects } from './desired.ts';
+import { configFile } from './desired-config.ts';
+import { addFinalizer, hasFinalizer } from './finalizer.ts';
+import { observe, type Seen } from './observe.ts';
+import { declareTopology, publishTtl } from './outside.ts';
+import { release } from './release.ts';
+import { decideReplicas, scaled, settleScalingSpec } from './replicas.ts';
+import { report } from './report.ts';
+import { rolloutOf } from './rollout.ts';
+import { sample } from './sample.ts';
+import type { Situation } from './situation.ts';
+import type { Next } from './work-queue.ts';
+import { routeOf } from './worker-route.ts';
+import type { World } from './world.ts';
+
+/** A policy is looked at again after this time, whatever happens: Secrets and numbers move without a notice. */
+const AGAIN_MS = 10_000;
+/** While workers of other policies are being rolled after an upgrade. */
+const HELD_MS = 5_000;
+
+export async function reconcile(world: World, key: string): Promise<Next> {
+  const seen = await observe(world, key);
+  if (seen === undefined) return {};
+  if (seen.policy.metadata.deletionTimestamp !== undefined) return release(world, seen);
+
+  const before = situationOf(world, seen);
+  if (seen.policy.spec.suspend || obstacle(before)) return report(world, seen, before, AGAIN_MS);
+  if (!hasFinalizer(seen.policy)) await addFinalizer(world, seen.policy);
+
+  const [topology, ttl] = await Promise.all([declareTopology(world, seen), publishTtl(world, seen)]);
+  seen.memory.drifted = false;
+  const route = routeOf(seen.policy, topology, seen.configured);
+  if (route === undefined) return report(world, seen, { ...before, topology, ttl }, AGAIN_MS);
+
+  sample(world, seen, route);
+  await settleScalingSpec(world, seen);
+  const decision = decideReplicas(world, seen);
+  const config = configFile(seen.policy, route);
+  const desired = desiredObjects(seen.policy, world.installation, config, decision.replicas);
+  const applied = await applySteps(world, seen, stepsTo(desired, seen));
+  await scaled(world, seen, applied.deployment);
+
+  const { foreignObjects, refusal } = applied;
+  const rollout = rolloutOf(applied.deployment, config.hash);
+  const after = { ...situationOf(world, seen), topology, ttl, foreignObjects, refusal, rollout, decision };
+  return report(world, { ...seen, deployment: applied.deployment }, after, applied.held ? HELD_MS : AGAIN_MS);
+}
+
+/** What is known before anything has been done in this pass. */
+function situationOf(world: World, seen: Seen): Situation {
+  const { policy, credentials, conflict, deployment, configured, memory } = seen;
+  const route = routeOf(policy, undefined, configured);
+  return {
+    policy,
+    secretProblems: credentials.problems,
+    conflict,
+    topology: undefined,
+    ttl: undefined,
+    foreignObjects: [],
+    refusal: undefined,
+    rollout: rolloutOf(deployment, route && configFile(policy, route).hash),
+    observation: world.sampler.view(policy.metadata.uid),
+    decision: memory.decision,
+  };
+}
