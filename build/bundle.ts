@@ -1,0 +1,52 @@
+/** `npm run bundle`: dist/image, what the image consists of beside Node: one file for each command, and the licences. */
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { build, type Metafile } from 'esbuild';
+import { thirdPartyLicences } from './licences.ts';
+
+const root = join(import.meta.dirname, '..');
+export const IMAGE_DIRECTORY = 'dist/image';
+
+const COMMANDS = { operator: 'operator/main.ts', worker: 'worker/main.ts' } as const;
+
+/** Packages that came as CommonJS call `require`, which a module does not have. */
+const REQUIRE = `import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);`;
+
+/** Bundles one command; the result tells what went into it. */
+async function bundleCommand(entry: string, outfile: string): Promise<Metafile> {
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: [entry],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'esm',
+    // Whitespace and syntax, but not names: they are in stack traces.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    keepNames: true,
+    legalComments: 'none',
+    banner: { js: REQUIRE },
+    // Loaded by pg on demand, only where its native variant is asked for.
+    external: ['pg-native'],
+    metafile: true,
+    logLevel: 'warning',
+  });
+  return metafile;
+}
+
+/** Writes dist/image anew. The same sources give the same bytes. */
+export async function bundle(): Promise<void> {
+  await rm(join(root, IMAGE_DIRECTORY), { recursive: true, force: true });
+  await mkdir(join(root, IMAGE_DIRECTORY), { recursive: true });
+  const inputs = new Set<string>();
+  for (const [name, entry] of Object.entries(COMMANDS)) {
+    const metafile = await bundleCommand(entry, `${IMAGE_DIRECTORY}/${name}.js`);
+    for (const input of Object.keys(metafile.inputs)) inputs.add(input);
+  }
+  await writeFile(join(root, IMAGE_DIRECTORY, 'package.json'), '{"type":"module"}\n');
+  await writeFile(join(root, IMAGE_DIRECTORY, 'THIRD-PARTY-LICENSES'), thirdPartyLicences(root, inputs));
+}
+
+if (import.meta.main) await bundle();
