@@ -45,7 +45,10 @@ servers: $(SETUP) ## RabbitMQ, Redis and PostgreSQL on loopback for the tests
 	@$(NODE) test/servers/servers.ts up
 
 clean: ## Takes away the demo, the cluster and the servers; keeps the caches
-	@if [ -x $(NODE) ]; then $(NODE) demo/clean.ts; fi
+	@if [ -x $(NODE) ]; then \
+	  $(NODE) demo/clean.ts && $(NODE) test/cluster/cluster.ts down && $(NODE) test/servers/servers.ts down; \
+	fi
+	@rm -rf dist
 
 $(SETUP): package.json package-lock.json test/node/package.json
 	@echo "installing npm packages"

@@ -34,7 +34,7 @@ export function accountsOf(seed: string, namespace: string): Accounts {
 
 /** The Secrets of the clients by name: those that the policy refers to, and those of the demo's own programs. */
 export function clientSecrets(accounts: Accounts): Record<string, Record<string, string>> {
-  const initiator = (account: Account) => ({
+  const eventsAndRows = (account: Account) => ({
     amqpUri: accounts.amqpUri(account),
     databaseUri: accounts.databaseUri(account),
   });
@@ -46,11 +46,11 @@ export function clientSecrets(accounts: Accounts): Record<string, Record<string,
     },
     redis: { uri: accounts.redisUri('worker') },
     'orders-db': { uri: accounts.databaseUri('worker') },
-    mes: initiator('mes'),
-    crm: initiator('crm'),
+    mes: eventsAndRows('mes'),
+    crm: eventsAndRows('crm'),
     readers: { redisUri: accounts.redisUri('readers'), databaseUri: accounts.databaseUri('readers') },
     auditor: {
-      ...initiator('auditor'),
+      ...eventsAndRows('auditor'),
       managementUri: accounts.managementUri('auditor'),
       redisUri: accounts.redisUri('auditor'),
     },

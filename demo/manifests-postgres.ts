@@ -1,3 +1,4 @@
+import { k8s } from 'cdk8s-plus-27';
 import { type Account, type Accounts, DATABASE } from './manifests-accounts.ts';
 import type { Server } from './manifests-server.ts';
 
@@ -62,11 +63,8 @@ export function postgresServer(image: string, accounts: Accounts): Server {
     ports: { postgres: 5432 },
     config: { 'schema.sql': schema, 'pg_hba.conf': hostBasedAuthentication, 'start.sh': start },
     secrets: { 'roles.sql': rolesSql(accounts) },
-    readiness: {
-      exec: {
-        command: ['sh', '-c', 'PATH=/usr/lib/postgresql/15/bin:$PATH exec pg_isready -q -h 127.0.0.1'],
-      },
-    },
+    // The database is made behind a socket: the port is opened when it is there.
+    readiness: { tcpSocket: { port: k8s.IntOrString.fromString('postgres') } },
     requests: { cpu: '100m', memory: '128Mi' },
     memoryLimit: '512Mi',
     terminationGracePeriodSeconds: 10,

@@ -22,7 +22,7 @@ export interface Findings {
 
 export async function changeOrdersUnderFaults(world: World, findings: Findings): Promise<void> {
   act(4, 'MES and CRM change orders, readers read, workers follow');
-  await seedAndWarm(world);
+  await warmCache(world);
   world.observe();
   await world.pods.start({
     name: 'queue',
@@ -62,9 +62,8 @@ export async function changeOrdersUnderFaults(world: World, findings: Findings):
   await compare(world, findings, 'after the rush, the Redis outage and the killed worker');
 }
 
-async function seedAndWarm(world: World): Promise<void> {
+async function warmCache(world: World): Promise<void> {
   const settings = readersSettings();
-  await world.pods.run({ name: 'seed', command: 'seed', identity: 'mes', settings }, 90);
   await world.pods.run({ name: 'warm', command: 'warm', identity: 'readers', settings }, 90);
   say(
     `${settings.orders} orders in PostgreSQL; ${settings.hotOrders} of them read by customers, and so cached`,

@@ -1,0 +1,141 @@
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { buildSync } from 'esbuild';
+import { parse } from 'yaml';
+import { bundle } from '../build/bundle.ts';
+import { installManifests } from '../cdk8s/manifests.ts';
+import { imageValues } from '../cdk8s/values.ts';
+import { type Cluster, ensureCluster } from '../test/cluster/index.ts';
+import { Kubectl, type KubeObject } from './kubectl.ts';
+import { SEED_SECRET, serverManifests } from './manifests.ts';
+import { act, during, say } from './narrator.ts';
+import { TrafficPods } from './pods.ts';
+import { NAMESPACE, OPERATOR_NAMESPACE, readersSettings } from './workload.ts';
+import { World } from './world.ts';
+
+const IMAGE_TAG = 'localhost/order-cache-operator:dev';
+const POLICY_EXAMPLE = new URL('../docs/examples/scale-with-load.yaml', import.meta.url);
+
+/** Act 1: a cluster, and the image in it. */
+export async function prepare(): Promise<{ cluster: Cluster; image: string; kubectl: Kubectl }> {
+  act(1, 'A cluster and an image');
+  const cluster = await ensureCluster();
+  say(`cluster: ${cluster.kind}`);
+  const image = await during('the image is built and loaded', async () => {
+    await bundle();
+    return cluster.provideImage({
+      containerfile: 'Containerfile',
+      context: '.',
+      tag: IMAGE_TAG,
+      inputs: ['Containerfile', 'dist/image'],
+    });
+  });
+  return { cluster, image, kubectl: new Kubectl(cluster) };
+}
+
+/** Acts 2 and 3: the operator from its generated manifests, the servers from the demo's own, and the policy. */
+export async function install(cluster: Cluster, kubectl: Kubectl, image: string): Promise<World> {
+  act(2, 'The operator, RabbitMQ, Redis and PostgreSQL, and one policy');
+  const pods = new TrafficPods(kubectl, NAMESPACE, image);
+  await during('the CRD and the operator are applied', () => installOperator(kubectl, image));
+  await during('RabbitMQ, Redis and PostgreSQL start', () => installServers(cluster, kubectl));
+  await during('the operator is ready', () =>
+    rolledOut(kubectl, OPERATOR_NAMESPACE, 'deployment/order-cache-operator'),
+  );
+  await pods.installProgram(trafficProgram());
+  const settings = readersSettings();
+  await pods.run({ name: 'seed', command: 'seed', identity: 'mes', settings }, 90);
+  say(`${settings.orders} orders in PostgreSQL`);
+  const world = new World(kubectl, pods);
+  await applyPolicy(world);
+  return world;
+}
+
+/** Act 3: what the operator makes of the policy. */
+export async function applyPolicy(world: World): Promise<void> {
+  const policy = parse(await readFile(POLICY_EXAMPLE, 'utf8')) as KubeObject;
+  await world.kubectl.apply([policy]);
+  act(3, 'The operator declares the topology, starts workers, publishes the TTL policy');
+  await during('the policy becomes Ready', () => world.policyReady(120));
+  const { status } = await world.policy();
+  for (const { type, status: value, reason, message } of status?.conditions ?? []) {
+    say(`${type.padEnd(14)} ${value.padEnd(6)} ${reason}: ${message}`);
+  }
+}
+
+async function installOperator(kubectl: Kubectl, image: string): Promise<void> {
+  const { crds, objects } = split(
+    installManifests(
+      {
+        image: imageValues(image),
+        watchNamespaces: [{ name: NAMESPACE }],
+        workerLogLevel: 'debug',
+        replicas: 1,
+      },
+      { namespace: OPERATOR_NAMESPACE, createNamespace: false },
+    ),
+  );
+  await kubectl.apply([namespaceObject(OPERATOR_NAMESPACE), namespaceObject(NAMESPACE)]);
+  await kubectl.apply(crds);
+  await kubectl.run(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
+  await kubectl.apply(objects);
+}
+
+function split(manifests: readonly KubeObject[]): { crds: KubeObject[]; objects: KubeObject[] } {
+  const isCrd = ({ kind }: KubeObject) => kind === 'CustomResourceDefinition';
+  return { crds: manifests.filter(isCrd), objects: manifests.filter((object) => !isCrd(object)) };
+}
+
+function namespaceObject(name: string): KubeObject {
+  const labels = { 'pod-security.kubernetes.io/enforce': 'restricted', 'order-cache-demo': 'true' };
+  return { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } };
+}
+
+async function installServers(cluster: Cluster, kubectl: Kubectl): Promise<void> {
+  const manifests = serverManifests({
+    namespace: NAMESPACE,
+    images: await cluster.serverImages(),
+    seed: await passwordSeed(kubectl),
+    keyPrefix: readersSettings().keyPrefix,
+  });
+  await kubectl.apply(manifests);
+  await Promise.all(
+    ['rabbitmq', 'redis', 'postgres'].map((name) => rolledOut(kubectl, NAMESPACE, `deployment/${name}`)),
+  );
+}
+
+/** Passwords are made once for a cluster and kept there, so that a second run changes nothing. */
+async function passwordSeed(kubectl: Kubectl): Promise<string> {
+  const read = [
+    'get',
+    'secret',
+    SEED_SECRET.name,
+    '-n',
+    NAMESPACE,
+    '-o',
+    `jsonpath={.data.${SEED_SECRET.key}}`,
+  ];
+  const kept = await kubectl.run(read).catch(() => '');
+  return kept === '' ? randomBytes(24).toString('hex') : Buffer.from(kept, 'base64').toString();
+}
+
+async function rolledOut(kubectl: Kubectl, namespace: string, workload: string): Promise<void> {
+  await kubectl.run(['rollout', 'status', workload, '-n', namespace, '--timeout=180s'], {
+    timeoutSeconds: 190,
+  });
+}
+
+function trafficProgram(): string {
+  const { outputFiles } = buildSync({
+    entryPoints: ['demo/traffic/main.ts'],
+    bundle: true,
+    minify: true,
+    write: false,
+    platform: 'node',
+    format: 'esm',
+    target: 'node24',
+    external: ['pg-native'],
+    banner: { js: "import{createRequire as r}from'node:module';const require=r(import.meta.url);" },
+  });
+  return outputFiles[0]?.text ?? '';
+}
