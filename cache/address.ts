@@ -65,7 +65,7 @@ interface UriParts {
 
 /** By hand, because the URL class knows no lists of hosts. Each item of the list may repeat scheme and user. */
 function splitUri(uri: string): UriParts {
-  const match = /^(rediss?):\/\/([^/?#]*(?:,rediss?:\/\/[^/?#]*)*)(\/[^?#]*)?(?:\?([^#]*))?$/.exec(uri);
+  const match = /^(rediss?):\/\/([^/?#]*(?:,rediss?:\/\/[^/?#]*)*)(\/[^/?#]*)?(?:\?([^#]*))?$/.exec(uri);
   if (match === null) {
     throw invalid('expected redis://host:port or rediss://host:port, with @ / ? # , in a password encoded');
   }
