@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { binary } from './binaries.ts';
 import type { Cluster, ProductImage, ServerImages } from './cluster-kind.ts';
@@ -10,13 +10,14 @@ import { buildNodeBase } from './node-base.ts';
 import { step } from './progress.ts';
 import { buildServerImage, serverImage } from './server-image.ts';
 
-/** An archive of ours has its inputs' hash in its name, so the same name is not imported twice. */
+/** An archive of ours is `<tag>@<hash of inputs>.tar`. The file of a tag says which of them pods get now. */
 async function importOnce(archive: string): Promise<void> {
-  const marker = inState('imported', basename(archive));
-  if (existsSync(marker)) return;
-  await step(`loading ${basename(archive)}`, () => importArchive(archive));
+  const name = basename(archive);
+  const current = inState('imported', name.slice(0, name.lastIndexOf('@')));
+  if (existsSync(current) && readFileSync(current, 'utf8') === name) return;
+  await step(`loading ${name}`, () => importArchive(archive));
   mkdirSync(inState('imported'), { recursive: true });
-  writeFileSync(marker, '');
+  writeFileSync(current, name);
 }
 
 async function provideImage(image: ProductImage): Promise<string> {

@@ -26,8 +26,6 @@ export interface ImageBuild {
   readonly buildArgs?: Readonly<Record<string, string>>;
   /** Files and directories whose contents decide whether to build again. Default: the whole context. */
   readonly inputs?: readonly string[];
-  /** True for a base image: it stays in buildah's storage, so that FROM finds it. */
-  readonly base?: boolean;
 }
 
 const archives = join(cacheDir, 'images');
@@ -62,30 +60,26 @@ function removeOlder(tag: string): void {
     if (file.startsWith(`${fileName(tag)}@`)) rmSync(join(archives, file), { force: true });
 }
 
-async function build(image: ImageBuild, archive: string): Promise<void> {
+async function bud(image: ImageBuild): Promise<void> {
   const buildArgs = Object.entries(image.buildArgs ?? {}).flatMap(([k, v]) => ['--build-arg', `${k}=${v}`]);
   const how = ['--isolation', 'chroot', '--layers=false', '--pull-never', '--format', 'docker'];
-  await buildah(
-    'bud',
-    ...how,
-    ...buildArgs,
-    '--file',
-    image.containerfile,
-    '--tag',
-    image.tag,
-    image.context,
-  );
+  const what = ['--file', image.containerfile, '--tag', image.tag, image.context];
+  await buildah('bud', ...how, ...buildArgs, ...what);
+}
+
+async function build(image: ImageBuild, archive: string): Promise<void> {
   const unfinished = join(archives, `unfinished-${basename(archive)}`);
+  await bud(image);
   rmSync(unfinished, { force: true }); // an archive that exists is not written to
   await buildah('push', image.tag, `docker-archive:${unfinished}:${image.tag}`);
-  if (image.base !== true) await buildah('rmi', '--force', image.tag);
+  await buildah('rmi', '--force', image.tag);
   removeOlder(image.tag);
   renameSync(unfinished, archive);
 }
 
 /**
  * Builds an image unless its inputs are unchanged; returns the path of its docker-archive.
- * The Containerfile can FROM only `scratch` and images built with `base: true`.
+ * The Containerfile can FROM only `scratch` and what `ensureBaseImage` has made.
  */
 export async function buildImage(image: ImageBuild): Promise<string> {
   const { containerfile, context, tag, buildArgs = {}, inputs = [context] } = image;
@@ -96,5 +90,29 @@ export async function buildImage(image: ImageBuild): Promise<string> {
   return withLock('images', async () => {
     if (!existsSync(archive)) await step(`building image ${tag}`, () => build(image, archive));
     return archive;
+  });
+}
+
+/** The tags in buildah's storage of one repository. */
+async function tagsOf(repository: string): Promise<string[]> {
+  const names = (await buildah('images', '--format', '{{.Name}}:{{.Tag}}')).split('\n');
+  return names.filter((name) => name.startsWith(`${repository}:`));
+}
+
+/**
+ * Has an image in buildah's storage for other images to build on, made by `prepare` and its Containerfile
+ * unless it is there. Its tag names its contents; older tags of the same repository are removed.
+ */
+export async function ensureBaseImage(image: ImageBuild, prepare: () => Promise<void>): Promise<void> {
+  const repository = image.tag.slice(0, image.tag.lastIndexOf(':'));
+  mkdirSync(archives, { recursive: true });
+  await withLock('images', async () => {
+    const tags = await tagsOf(repository);
+    if (tags.includes(image.tag)) return;
+    await step(`building base image ${image.tag}`, async () => {
+      await prepare();
+      await bud(image);
+      for (const older of tags) await buildah('rmi', '--force', older);
+    });
   });
 }

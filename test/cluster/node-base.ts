@@ -10,9 +10,8 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { run } from './command.ts';
-import { buildImage, contentHash } from './images.ts';
+import { contentHash, ensureBaseImage } from './images.ts';
 import { cacheDir } from './layout.ts';
-import { withLock } from './lock.ts';
 
 /**
  * The base image where no registry can be reached: the Node that runs this, the libraries that ldd names for it,
@@ -79,19 +78,9 @@ export async function buildNodeBase(): Promise<string> {
   );
   const tag = `localhost/order-cache-node-base:${hash}`;
   const context = join(cacheDir, 'images', 'node-base');
-  const marker = join(context, hash);
-  await withLock('node-base', async () => {
-    if (existsSync(marker)) return;
+  await ensureBaseImage({ containerfile: join(context, 'Containerfile'), context, tag }, async () => {
     await makeRootfs(join(context, 'rootfs'), node);
     writeFileSync(join(context, 'Containerfile'), containerfile);
-    writeFileSync(marker, containerfile);
-  });
-  await buildImage({
-    containerfile: join(context, 'Containerfile'),
-    context,
-    tag,
-    inputs: [marker],
-    base: true,
   });
   return tag;
 }
