@@ -1,0 +1,132 @@
+import type { ConfirmChannel, Options } from 'amqplib';
+import type { Logger } from 'pino';
+import { DeadlineExceeded, within } from './deadline.ts';
+import type { Outgoing } from './outgoing.ts';
+import { closeQuietly, type RabbitMQConnection } from './rabbitmq-connection.ts';
+
+const CONNECTION_DEADLINE = 5_000;
+const ANSWER_DEADLINE = 10_000;
+const CONFIRM_DEADLINE = 30_000;
+
+/** What became of a message. After a refusal it may still lie in the queue: publishing it again may double it. */
+export type PublishResult =
+  | { readonly kind: 'Confirmed' }
+  | { readonly kind: 'Refused'; readonly reason: Refusal };
+
+export type Refusal =
+  | 'NotConnected'
+  /** The broker has a memory or disk alarm. */
+  | 'Blocked'
+  | 'ChannelClosed'
+  /** No queue took it: it is missing, or not bound. */
+  | 'Unroutable'
+  /** The queue is full. */
+  | 'Rejected'
+  | 'NoConfirm';
+
+interface InFlight {
+  readonly target: string;
+  unroutable: boolean;
+}
+
+/** Publishes persistent, mandatory and confirmed, on a channel of its own, opened when it is needed. */
+export class ConfirmedPublisher {
+  readonly #connection: RabbitMQConnection;
+  readonly #log: Logger;
+  readonly #inFlight = new Set<InFlight>();
+  #channel: Promise<ConfirmChannel> | undefined;
+
+  constructor(connection: RabbitMQConnection, log: Logger) {
+    this.#connection = connection;
+    this.#log = log;
+  }
+
+  /** Never rejects. */
+  async publish(message: Outgoing): Promise<PublishResult> {
+    if (this.#connection.blocked) return refused('Blocked');
+    let channel: ConfirmChannel;
+    try {
+      this.#channel ??= this.#open();
+      channel = await this.#channel;
+    } catch {
+      this.#channel = undefined;
+      return refused('NotConnected');
+    }
+    return this.#publishOn(channel, message);
+  }
+
+  async #publishOn(channel: ConfirmChannel, message: Outgoing): Promise<PublishResult> {
+    const inFlight = { target: targetOf(message.exchange, message.routingKey), unroutable: false };
+    this.#inFlight.add(inFlight);
+    try {
+      await within(CONFIRM_DEADLINE, 'confirm', send(channel, message));
+      return inFlight.unroutable ? refused('Unroutable') : { kind: 'Confirmed' };
+    } catch (error) {
+      return refused(this.#refusal(error, channel));
+    } finally {
+      this.#inFlight.delete(inFlight);
+    }
+  }
+
+  #refusal(error: unknown, channel: ConfirmChannel): Refusal {
+    if (error instanceof DeadlineExceeded) {
+      void closeQuietly(channel);
+      return 'NoConfirm';
+    }
+    return error instanceof Error && error.message === 'message nacked' ? 'Rejected' : 'ChannelClosed';
+  }
+
+  async #open(): Promise<ConfirmChannel> {
+    const model = await this.#connection.model(CONNECTION_DEADLINE);
+    const opening = model.createConfirmChannel();
+    const channel = await within(ANSWER_DEADLINE, 'channel.open', opening).catch((error: unknown) => {
+      opening.then(closeQuietly, () => undefined);
+      throw error;
+    });
+    channel.on('return', ({ fields }) => this.#returned(targetOf(fields.exchange, fields.routingKey)));
+    channel.on('error', (error) => this.#log.error({ reason: error.message }, 'publishing channel closed'));
+    channel.on('close', () => {
+      this.#channel = undefined;
+    });
+    return channel;
+  }
+
+  /**
+   * The broker returns a message before it confirms it, and names the target only: every message in flight to the
+   * target counts as not routed. One that was routed after all is published twice then.
+   */
+  #returned(target: string): void {
+    for (const each of this.#inFlight) if (each.target === target) each.unroutable = true;
+  }
+}
+
+/** Resolves when the broker has confirmed. Rejects when it refuses, or the channel is closed or closes. */
+function send(channel: ConfirmChannel, message: Outgoing): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const confirm = (error: unknown) => (error === null ? resolve() : reject(error));
+    const publish = (headers: Outgoing['headers']) => {
+      const options: Options.Publish = {
+        ...message.properties,
+        headers: { ...headers },
+        persistent: true,
+        mandatory: true,
+      };
+      channel.publish(message.exchange, message.routingKey, message.body, options, confirm);
+    };
+    try {
+      publish(message.headers);
+    } catch (error) {
+      // Headers that cannot be encoded again; on a closed channel the second try throws too.
+      if (Object.keys(message.headers).length === 0) throw error;
+      publish(message.ownHeaders);
+    }
+  });
+}
+
+function targetOf(exchange: string, routingKey: string): string {
+  return JSON.stringify([exchange, routingKey]);
+}
+
+function refused(reason: Refusal): PublishResult {
+  return { kind: 'Refused', reason };
+}

@@ -1,0 +1,116 @@
+import type { Malformed } from '../api/event.ts';
+import type { RetryStep, WorkerConfig } from '../api/worker-config.ts';
+import type { Outcome } from '../api/worker-report.ts';
+import type { ApplyOutcome, SettleOutcome } from '../cache/order-cache.ts';
+import { compareVersions, normalizeVersion, type Row } from '../cache/record.ts';
+
+/** How a delivery ends. The reason feeds the action, the log line, the metric and the header alike. */
+export type Verdict =
+  | { readonly kind: 'Finished'; readonly outcome: Effect }
+  | Retry
+  | { readonly kind: 'DeadLetter'; readonly reason: string; readonly detail: string };
+
+export interface Retry {
+  readonly kind: 'Retry';
+  readonly reason: 'RowBehind' | 'ProcessingFailed';
+  /** Attempts made, this one included. */
+  readonly attempts: number;
+  readonly step: RetryStep;
+}
+
+/** The outcomes of an event that was applied to the cache. */
+export type Effect = Exclude<Outcome, 'retried' | 'dead-lettered'>;
+
+export type RetrySettings = WorkerConfig['rabbitmq']['retry'];
+
+/** `mark`: the record is written from the row afterwards. Without an active TTL table nobody writes a record. */
+export function applyMode(strategy: WorkerConfig['strategy'], mayWrite: boolean): 'mark' | 'drop' {
+  return strategy === 'WriteThrough' && mayWrite ? 'mark' : 'drop';
+}
+
+/**
+ * Whether the row must be read after `apply`: for a marked record, and for a versioned event in any case. A reader
+ * may fill an absent order with the row as it was before the event, which only the row itself can rule out.
+ */
+export function mustSettle(applied: ApplyOutcome, versioned: boolean): boolean {
+  return applied.kind === 'marked' || versioned;
+}
+
+/** What the change of the cache was; `settled` is absent for an order that had not to be settled. */
+export function effectOf(applied: ApplyOutcome, settled: SettleOutcome | undefined): Effect {
+  if (settled?.kind === 'updated') return 'updated';
+  if (settled?.kind === 'dropped') return 'invalidated';
+  switch (applied.kind) {
+    case 'dropped':
+      return 'invalidated';
+    case 'unchanged':
+      return settled?.kind === 'absent' ? 'invalidated' : 'unchanged';
+    case 'marked':
+      return settled?.kind === 'unchanged' ? 'unchanged' : 'invalidated';
+    default:
+      return settled?.kind === 'unchanged' ? 'unchanged' : 'absent';
+  }
+}
+
+const FINISHED: Readonly<Record<Effect, Verdict>> = {
+  updated: { kind: 'Finished', outcome: 'updated' },
+  invalidated: { kind: 'Finished', outcome: 'invalidated' },
+  absent: { kind: 'Finished', outcome: 'absent' },
+  unchanged: { kind: 'Finished', outcome: 'unchanged' },
+  unseen: { kind: 'Finished', outcome: 'unseen' },
+};
+
+/**
+ * A row behind the event's version is not visible yet. A missing row is not waited for: without a row nobody can
+ * fill the cache, and `settle` has deleted what was there.
+ */
+export function isRowBehind(version: string | null, row: Row | null): boolean {
+  const present = row?.version == null ? null : normalizeVersion(row.version);
+  return version !== null && present !== null && compareVersions(present, version) < 0;
+}
+
+/**
+ * @param effect what was done to the cache for the event's order
+ * @param attempts attempts that came before this one
+ */
+export function judge(
+  effect: Effect,
+  version: string | null,
+  row: Row | null,
+  attempts: number,
+  retry: RetrySettings,
+): Verdict {
+  if (!isRowBehind(version, row)) return FINISHED[effect];
+  return retryAfter('RowBehind', attempts, retry) ?? FINISHED.unseen;
+}
+
+/** It will not become readable by waiting. */
+export function judgeMalformed({ reason, field, detail }: Malformed): Verdict {
+  return { kind: 'DeadLetter', reason, detail: field === undefined ? detail : `${field}: ${detail}` };
+}
+
+/** For an event that makes the worker itself fail: it is tried again alone, and then set aside. */
+export function judgeFailure(error: unknown, attempts: number, retry: RetrySettings): Verdict {
+  const detail = error instanceof Error ? error.name : 'unknown error';
+  return (
+    retryAfter('ProcessingFailed', attempts, retry) ?? {
+      kind: 'DeadLetter',
+      reason: 'ProcessingFailed',
+      detail: `${detail} after ${attempts + 1} attempts`,
+    }
+  );
+}
+
+/** Undefined when this attempt was the last. */
+function retryAfter(reason: Retry['reason'], attemptsBefore: number, retry: RetrySettings) {
+  const attempts = attemptsBefore + 1;
+  const step = retry.steps[Math.min(attempts, retry.steps.length) - 1];
+  if (attempts >= retry.maxAttempts || step === undefined) return undefined;
+  return { kind: 'Retry', reason, attempts, step } as const;
+}
+
+/** Attempts made before, as our header says. It may be forged: whatever is not a sensible count is bounded. */
+export function attemptsBefore(header: unknown, maxAttempts: number): number {
+  if (typeof header !== 'number' || !Number.isFinite(header)) return 0;
+  return Math.min(Math.max(Math.trunc(header), 0), maxAttempts);
+}

@@ -1,0 +1,112 @@
+import type { OrderEvent } from '../api/event.ts';
+import type { EventDecoder } from '../api/event-decode.ts';
+import { HEADERS } from '../api/names.ts';
+import type { WorkerConfig } from '../api/worker-config.ts';
+import type { OrderCache } from '../cache/order-cache.ts';
+import { agreedRow, type Row } from '../cache/record.ts';
+import type { TtlTable } from '../cache/ttl-table.ts';
+import { decodeBatch, type OrderEvents } from './batch.ts';
+import {
+  applyMode,
+  attemptsBefore,
+  type Effect,
+  effectOf,
+  judge,
+  judgeFailure,
+  judgeMalformed,
+  mustSettle,
+  type Verdict,
+} from './decide.ts';
+import type { Delivery } from './delivery.ts';
+import { type Isolated, isolatingFailures } from './isolation.ts';
+import type { OrdersTable } from './orders-table.ts';
+import type { Outages } from './outages.ts';
+
+/** What the story needs of the world. */
+export interface Handler {
+  readonly config: WorkerConfig;
+  readonly decode: EventDecoder;
+  readonly cache: () => OrderCache;
+  /** Undefined: ReadThrough without a database. */
+  readonly database: () => OrdersTable | undefined;
+  /** The active TTL table; null: no record may be written. */
+  readonly ttl: () => TtlTable | null;
+  readonly outages: Outages;
+  /** Ends a delivery as the verdict says; it is acknowledged when that has happened. */
+  readonly perform: (delivery: Delivery, verdict: Verdict, timestamp?: number) => void;
+  /** The worker itself fails on this order: an error of ours. */
+  readonly failed: (orderId: string, error: unknown) => void;
+  /** Acknowledges what has ended. */
+  readonly acknowledge: () => void;
+}
+
+/**
+ * The story of the worker: what arrived together is decoded, applied to the cache as one operation per order, judged,
+ * and acknowledged. Events join a batch before `apply` and never after, and batches follow one another.
+ *
+ * @throws Abandoned when the worker stops during an outage; nothing of the batch is acknowledged then
+ */
+export async function handle(deliveries: readonly Delivery[], worker: Handler): Promise<void> {
+  const { orders, malformed } = decodeBatch(deliveries, worker.decode);
+  for (const each of malformed) worker.perform(each.delivery, judgeMalformed(each.malformed));
+
+  const riding = (some: readonly OrderEvents[]) => worker.outages.ride(() => synchronise(some, worker));
+  for (const result of await isolatingFailures(orders, riding)) {
+    if (result.kind === 'Failed') worker.failed(result.item.orderId, result.error);
+    for (const { delivery, event } of result.item.events) {
+      worker.perform(delivery, verdictOn(delivery, event, result, worker.config), event.timestampMs);
+    }
+  }
+  worker.acknowledge();
+}
+
+/** What became of an order: the row is what the database said after `apply`, if it had to be asked. */
+interface Synchronised {
+  readonly effect: Effect;
+  readonly row: Row | null;
+}
+
+/** Makes the cache right for these orders: their records equal their rows, or are gone. */
+async function synchronise(orders: readonly OrderEvents[], worker: Handler): Promise<Synchronised[]> {
+  if (orders.length === 0) return [];
+  const [cache, database] = [worker.cache(), worker.database()];
+  const mode = applyMode(worker.config.strategy, worker.ttl() !== null);
+  const applied = await cache.apply(mode, orders.map(appliedOrder));
+  const outcomeOf = (index: number) => applied.outcomes[index] ?? ABSENT;
+
+  const unsettled =
+    database === undefined
+      ? []
+      : orders.filter((order, index) => mustSettle(outcomeOf(index), order.versioned));
+  const rows = await readRows(database, unsettled);
+  const settling = unsettled.map(({ orderId }) => ({ orderId, row: rows.get(orderId) ?? null }));
+  const settled = settling.length > 0 ? await cache.settle(applied.ticket, worker.ttl(), settling) : [];
+  const settledOf = new Map(settling.map(({ orderId }, index) => [orderId, settled[index]]));
+
+  return orders.map(({ orderId }, index) => ({
+    effect: effectOf(outcomeOf(index), settledOf.get(orderId)),
+    row: rows.get(orderId) ?? null,
+  }));
+}
+
+const ABSENT = { kind: 'absent' } as const;
+
+function appliedOrder({ orderId, events }: OrderEvents) {
+  return { orderId, expected: agreedRow(events.map(({ event }) => event)) };
+}
+
+async function readRows(database: OrdersTable | undefined, orders: readonly OrderEvents[]) {
+  if (database === undefined || orders.length === 0) return new Map<string, Row>();
+  return database.read(orders.map(({ orderId }) => orderId));
+}
+
+function verdictOn(
+  delivery: Delivery,
+  event: OrderEvent,
+  result: Isolated<OrderEvents, Synchronised>,
+  { rabbitmq: { retry } }: WorkerConfig,
+): Verdict {
+  const attempts = attemptsBefore(delivery.properties.headers?.[HEADERS.attempts], retry.maxAttempts);
+  if (result.kind === 'Failed') return judgeFailure(result.error, attempts, retry);
+  return judge(result.value.effect, event.version, result.value.row, attempts, retry);
+}
