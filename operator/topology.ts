@@ -1,0 +1,148 @@
+/** Keeps the broker equal to the policies: observe, compare, change, read back. */
+import type {
+  Change,
+  ManagementCredentials,
+  Problem,
+  ReleaseResult,
+  Topology,
+  TopologyOptions,
+  TopologyResult,
+} from './ports.ts';
+import { BrokerFailure, brokerProblem } from './rabbitmq-failure.ts';
+import { openManagement } from './rabbitmq-management.ts';
+import { QueueGauge } from './rabbitmq-queue-gauge.ts';
+import { applyChanges } from './topology-apply.ts';
+import { type DesiredTopology, desiredTopology } from './topology-desired.ts';
+import { diffTopology, type TopologyDiff } from './topology-diff.ts';
+import { QuietQueues } from './topology-drain.ts';
+import { observeTopology } from './topology-observe.ts';
+import { type ObservedTopology, oldQueues } from './topology-observed.ts';
+import { deleteTopology, retained } from './topology-release.ts';
+import { type RetireContext, retireDeadLetterQueue, retireWorkQueue, retryTimes } from './topology-retire.ts';
+
+export function createTopology(options: TopologyOptions): Topology {
+  const quiet = new QuietQueues();
+  const inSession = sessions(options, quiet);
+  return {
+    reconcile: (policy, credentials) =>
+      inSession(credentials, async (context, changes) => {
+        const result = await reconcile(context, desiredTopology(policy, options.installation));
+        return { ...result, changes: changes() };
+      }),
+    release: (policy, credentials, deletionPolicy) => {
+      const desired = desiredTopology(policy, options.installation);
+      if (deletionPolicy === 'Retain') return retain(desired);
+      if (credentials === null) return retain(desired);
+      return inSession(credentials, (context, changes) => release(context, desired, changes));
+    },
+    close: async () => {},
+  };
+}
+
+type Reconciled = { kind: 'Declared' } & Omit<Extract<TopologyResult, { kind: 'Declared' }>, 'changes'>;
+
+async function reconcile(context: RetireContext, desired: DesiredTopology): Promise<Reconciled | Problem> {
+  const { observed, diff } = await makeEqual(context, desired);
+  const [problem] = diff.problems;
+  if (problem !== undefined) return problem;
+  if (diff.changes.length > 0) return undone(diff);
+  const { drainQueues, recheckAfterSeconds } = await drain(context, observed, desired);
+  return {
+    kind: 'Declared',
+    queue: desired.queue,
+    drainQueues,
+    deadLetterQueue: desired.deadLetterQueue,
+    retrySteps: desired.retrySteps,
+    ...(recheckAfterSeconds === undefined ? {} : { recheckAfterSeconds }),
+  };
+}
+
+/** What the broker says after the changes; the same as before when there was nothing to change. */
+async function makeEqual(
+  context: RetireContext,
+  desired: DesiredTopology,
+): Promise<{ observed: ObservedTopology; diff: TopologyDiff }> {
+  const { management, mayWrite, done } = context;
+  const observed = await observeTopology(management, desired);
+  const diff = diffTopology(observed, desired);
+  for (const { queue, owner } of diff.adopted) done(adopted(queue, owner));
+  if (diff.changes.length === 0) return { observed, diff };
+  await applyChanges(management, diff.changes, mayWrite, done);
+  const after = await observeTopology(management, desired);
+  return { observed: after, diff: diffTopology(after, desired) };
+}
+
+function adopted(queue: string, owner: string): Change {
+  const message = `Adopted queue ${queue} with the messages in it; its owner is ${owner}`;
+  return { action: 'Adopted', object: 'Queue', name: queue, message };
+}
+
+function undone({ changes }: TopologyDiff): Problem {
+  const kinds = [...new Set(changes.map(({ kind }) => kind))].join(', ');
+  const message = `The broker does not have what was just declared (${kinds}); somebody else may be changing it`;
+  return { kind: 'Problem', reason: 'BrokerUnavailable', message, retryable: true };
+}
+
+const RECHECK_SECONDS = 5;
+
+/** Older revisions: which ones workers must still consume. */
+async function drain(
+  context: RetireContext,
+  observed: ObservedTopology,
+  desired: DesiredTopology,
+): Promise<{ drainQueues: string[]; recheckAfterSeconds: number | undefined }> {
+  const old = oldQueues(observed, desired);
+  for (const queue of old.orphanedDeadLetters) await retireDeadLetterQueue(context, queue);
+  const drainQueues: string[] = [];
+  if (old.work.length === 0) return { drainQueues, recheckAfterSeconds: undefined };
+  const retry = await retryTimes(context, observed, desired);
+  let gone = 0;
+  for (const queue of old.work) {
+    const { kind } = await retireWorkQueue(context, queue, retry);
+    if (kind === 'InUse' || kind === 'Quiet') drainQueues.push(queue);
+    if (kind === 'Gone') gone += 1;
+  }
+  return { drainQueues, recheckAfterSeconds: gone < old.work.length ? RECHECK_SECONDS : undefined };
+}
+
+async function release(
+  context: RetireContext,
+  desired: DesiredTopology,
+  changes: () => readonly Change[],
+): Promise<ReleaseResult> {
+  try {
+    const observed = await observeTopology(context.management, desired);
+    return { ...(await deleteTopology(context, observed, desired)), changes: changes() };
+  } catch (error) {
+    // The vhost is gone, and all that was in it.
+    if (error instanceof BrokerFailure && error.kind === 'NotFound') {
+      return { kind: 'Released', changes: changes(), leftovers: [] };
+    }
+    throw error;
+  }
+}
+
+async function retain(desired: DesiredTopology): Promise<ReleaseResult> {
+  return { kind: 'Released', changes: [], leftovers: retained(desired) };
+}
+
+type Failed = Problem & { readonly changes: readonly Change[] };
+type Use<R> = (context: RetireContext, changes: () => readonly Change[]) => Promise<R>;
+
+/** Opens what a call needs, with the credentials of this moment, and closes it whatever happens. */
+function sessions({ mayWrite }: TopologyOptions, quiet: QuietQueues) {
+  return async <R>(credentials: ManagementCredentials, use: Use<R>): Promise<R | Failed> => {
+    const management = openManagement(credentials);
+    const gauge = new QueueGauge(credentials);
+    const changes: Change[] = [];
+    const done = (change: Change) => changes.push(change);
+    try {
+      const context = { management, gauge, credentials, quiet, mayWrite, done, now: () => performance.now() };
+      return await use(context, () => changes);
+    } catch (error) {
+      return { ...brokerProblem(error, credentials), changes };
+    } finally {
+      await Promise.all([management.close(), gauge.close()]);
+    }
+  };
+}
