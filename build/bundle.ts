@@ -5,7 +5,6 @@ import { build, type Metafile } from 'esbuild';
 import { thirdPartyLicences } from './licences.ts';
 
 const root = join(import.meta.dirname, '..');
-export const IMAGE_DIRECTORY = 'dist/image';
 
 const COMMANDS = { operator: 'operator/main.ts', worker: 'worker/main.ts' } as const;
 
@@ -36,17 +35,17 @@ async function bundleCommand(entry: string, outfile: string): Promise<Metafile> 
   return metafile;
 }
 
-/** Writes dist/image anew. The same sources give the same bytes. */
-export async function bundle(): Promise<void> {
-  await rm(join(root, IMAGE_DIRECTORY), { recursive: true, force: true });
-  await mkdir(join(root, IMAGE_DIRECTORY), { recursive: true });
+/** Writes the directory anew. The same sources give the same bytes. */
+export async function bundle(directory: string = join(root, 'dist/image')): Promise<void> {
+  await rm(directory, { recursive: true, force: true });
+  await mkdir(directory, { recursive: true });
   const inputs = new Set<string>();
   for (const [name, entry] of Object.entries(COMMANDS)) {
-    const metafile = await bundleCommand(entry, `${IMAGE_DIRECTORY}/${name}.js`);
+    const metafile = await bundleCommand(entry, join(directory, `${name}.js`));
     for (const input of Object.keys(metafile.inputs)) inputs.add(input);
   }
-  await writeFile(join(root, IMAGE_DIRECTORY, 'package.json'), '{"type":"module"}\n');
-  await writeFile(join(root, IMAGE_DIRECTORY, 'THIRD-PARTY-LICENSES'), thirdPartyLicences(root, inputs));
+  await writeFile(join(directory, 'package.json'), '{"type":"module"}\n');
+  await writeFile(join(directory, 'THIRD-PARTY-LICENSES'), thirdPartyLicences(root, inputs));
 }
 
 if (import.meta.main) await bundle();
