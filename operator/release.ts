@@ -6,7 +6,7 @@ import { hasFinalizer, removeFinalizer } from './finalizer.ts';
 import { DEPLOYMENT } from './kubernetes-objects.ts';
 import type { Seen } from './observe.ts';
 import type { Problem } from './ports.ts';
-import { writeStatus } from './report.ts';
+import { timestamp, writeStatus } from './report.ts';
 import type { Next } from './work-queue.ts';
 import type { World } from './world.ts';
 
@@ -120,7 +120,7 @@ async function retry(
   verdict: Extract<DeletionVerdict, { kind: 'Retry' }>,
 ): Promise<Next> {
   const { policy } = seen;
-  const conditions = deletingConditions(policy, verdict, new Date(world.clock.now()).toISOString());
+  const conditions = deletingConditions(policy, verdict, timestamp(world));
   const kept =
     policy.status?.conditions?.filter(({ type }) => !conditions.some((now) => now.type === type)) ?? [];
   const status = {

@@ -11,7 +11,7 @@ import type { World } from './world.ts';
 export async function report(world: World, seen: Seen, situation: Situation, again: number): Promise<Next> {
   const { topology } = situation;
   const queue = topology?.kind === 'Declared' ? topology.queue : seen.policy.status?.queue;
-  const now = new Date(world.clock.now()).toISOString();
+  const now = timestamp(world);
   const wait = await writeStatus(world, seen, statusOf(situation, seen.deployment, queue, now));
   return { again: Math.min(again, wait ?? again) };
 }
@@ -49,4 +49,9 @@ function logTransition({ log }: World, policy: OrderCachePolicy, status: OrderCa
     { namespace, policy: name, generation, ready: now?.status, reason: now?.reason },
     now?.message ?? '',
   );
+}
+
+/** RFC 3339 in whole seconds, as Kubernetes writes times. */
+export function timestamp({ clock }: World): string {
+  return new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
 }

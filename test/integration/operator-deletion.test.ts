@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type QuietOutside, quietOutside } from './operator-outside.ts';
+import {
+  applySecrets,
+  condition,
+  eventually,
+  existing,
+  notes,
+  openScene,
+  path,
+  policy,
+  policyPath,
+  readyWith,
+  type Scene,
+  SECRETS,
+} from './operator-scene.ts';
+
+let scene: Scene;
+let outside: QuietOutside;
+before(async () => {
+  scene = await openScene();
+  await applySecrets(scene);
+  outside = quietOutside();
+  await scene.operator({ outside: () => outside });
+});
+beforeEach(() => {
+  outside.releaseAnswer = undefined;
+});
+after(() => scene[Symbol.asyncDispose]());
+
+const at = (name: string) => policyPath(scene.namespace, name);
+const gone = (what: string, where: string, seconds = 15) =>
+  eventually(`${what} is gone`, async () => assert.equal(await scene.get(where), undefined), seconds);
+
+async function readyPolicy(name: string, spec: object = {}): Promise<void> {
+  await scene.apply(at(name), policy(scene.namespace, name, spec));
+  await readyWith(scene, name, 'Ready');
+}
+
+function callsOf(name: string): string[] {
+  return outside.calls.filter((call) => call.split(' ')[1] === name && !/^(declare|publish)/.test(call));
+}
+
+test('the finalizer is there before the broker is touched', async () => {
+  let finalizers: readonly string[] | undefined;
+  outside.topologyAnswer = undefined;
+  const declare = outside.topology.reconcile;
+  outside.topology.reconcile = async (asked, credentials) => {
+    if (asked.metadata.name === 'first') {
+      finalizers = (await existing(scene, at('first'))).metadata.finalizers as string[];
+    }
+    return declare(asked, credentials);
+  };
+  await readyPolicy('first');
+  assert.deepEqual(finalizers, ['ordercache.io/cleanup']);
+});
+
+test('Retain tells readers, leaves the queue and names it in an event', async () => {
+  await readyPolicy('retained');
+  await scene.delete(at('retained'));
+  await gone('the policy', at('retained'));
+  assert.deepEqual(callsOf('retained'), ['retire retained', 'release retained Retain']);
+  const told = await notes(scene, 'retained', 'LeftBehind');
+  assert.match(told.join(), new RegExp(`queue ordercache\\.${scene.namespace}\\.retained`));
+  await gone('the Deployment', path(scene.namespace, 'deployments', 'retained-cache-sync'));
+});
+
+test('Delete stops the workers, then erases records and queues', async () => {
+  await readyPolicy('erased', { deletionPolicy: 'Delete' });
+  await scene.delete(at('erased'));
+  await gone('the policy', at('erased'));
+  assert.deepEqual(callsOf('erased'), ['erase erased', 'release erased Delete']);
+  assert.deepEqual(await notes(scene, 'erased', 'LeftBehind'), []);
+});
+
+test('a queue that holds messages keeps the policy, says so, and is let go by the annotation', async () => {
+  outside.releaseAnswer = () => ({
+    kind: 'Problem',
+    reason: 'QueueNotEmpty',
+    message: 'The queue holds messages',
+    retryable: true,
+    changes: [],
+  });
+  await readyPolicy('holding', { deletionPolicy: 'Delete' });
+  await scene.delete(at('holding'));
+  await eventually('QueueNotEmpty', async () => {
+    const ready = condition(await existing(scene, at('holding')), 'Ready');
+    assert.deepEqual([ready?.reason, ready?.status], ['QueueNotEmpty', 'False']);
+  });
+  await scene.patch(at('holding'), { metadata: { annotations: { 'ordercache.io/abandon': 'true' } } });
+  await gone('the policy', at('holding'));
+  assert.match((await notes(scene, 'holding', 'LeftBehind')).join(), /given up by annotation.*queue/);
+});
+
+test('nothing owned is made again once the policy is being deleted', async () => {
+  outside.releaseAnswer = () => ({
+    kind: 'Problem',
+    reason: 'BrokerUnavailable',
+    message: 'The broker is away',
+    retryable: true,
+    changes: [],
+  });
+  await readyPolicy('ending', { deletionPolicy: 'Delete' });
+  await scene.delete(at('ending'));
+  await scene.delete(path(scene.namespace, 'configmaps', 'ending-cache-sync'));
+  await sleep(2_000);
+  assert.equal(await scene.get(path(scene.namespace, 'configmaps', 'ending-cache-sync')), undefined);
+  const { metadata } = await existing(scene, at('ending'));
+  assert.ok(metadata.deletionTimestamp, 'it waits for the broker');
+  outside.releaseAnswer = undefined;
+  await gone('the policy', at('ending'), 20);
+});
+
+test('without its Secrets a policy is let go after one try', async () => {
+  await applySecrets(scene, {
+    'gone-admin': { ...SECRETS['rabbitmq-admin'] },
+  });
+  const { rabbitmq } = policy(scene.namespace, 'x').spec as { rabbitmq: object };
+  const spec = {
+    deletionPolicy: 'Delete',
+    rabbitmq: { ...rabbitmq, managementSecretRef: { name: 'gone-admin' } },
+  };
+  await readyPolicy('orphan', spec);
+  await scene.delete(path(scene.namespace, 'secrets', 'gone-admin'));
+  await readyWith(scene, 'orphan', 'SecretNotFound', 30);
+  await scene.delete(at('orphan'));
+  await gone('the policy', at('orphan'));
+  assert.match((await notes(scene, 'orphan', 'LeftBehind')).join(), /a Secret is gone/);
+});
+
+test('a younger policy that stalled on a conflict takes nothing of the older with it', async () => {
+  const shared = { redis: { connectionSecretRef: { name: 'redis' }, keyPrefix: 'shared:' } };
+  await readyPolicy('senior', shared);
+  await sleep(1_100);
+  await scene.apply(at('junior'), policy(scene.namespace, 'junior', { ...shared, deletionPolicy: 'Delete' }));
+  await readyWith(scene, 'junior', 'KeyPrefixConflict');
+  await scene.delete(at('junior'));
+  await gone('the policy', at('junior'));
+  assert.ok(!callsOf('junior').includes('erase junior'));
+});
+
+test('a suspended policy is deleted all the same', async () => {
+  await readyPolicy('sleeper');
+  await scene.patch(at('sleeper'), { spec: { suspend: true } });
+  await scene.delete(at('sleeper'));
+  await gone('the policy', at('sleeper'));
+});
+
+test('a namespace that goes away is not held up by a broker that is away', async () => {
+  const other = await openScene();
+  try {
+    await applySecrets(other);
+    const away = quietOutside();
+    away.releaseAnswer = () => ({
+      kind: 'Problem',
+      reason: 'BrokerUnavailable',
+      message: 'The broker is away',
+      retryable: true,
+      changes: [],
+    });
+    await other.operator({ outside: () => away });
+    const spec = { deletionPolicy: 'Delete' };
+    await other.apply(policyPath(other.namespace, 'orders'), policy(other.namespace, 'orders', spec));
+    await readyWith(other, 'orders', 'Ready');
+    await other.delete(`/api/v1/namespaces/${other.namespace}`);
+    await eventually(
+      'the namespace is gone',
+      async () => assert.equal(await other.get(`/api/v1/namespaces/${other.namespace}`), undefined),
+      60,
+    );
+  } finally {
+    await other[Symbol.asyncDispose]();
+  }
+});
