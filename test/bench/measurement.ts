@@ -22,7 +22,9 @@ interface Sample {
   readonly outcomes: Readonly<Record<string, number>>;
 }
 
-const POLL_MILLISECONDS = 20;
+/** How often the process is asked when the first or the last event is near; seldom between, since asking costs. */
+const NEAR_MILLISECONDS = 20;
+const BETWEEN_MILLISECONDS = 400;
 const PATIENCE_MILLISECONDS = 120_000;
 
 /** Runs the process until it has acknowledged that many events. @throws Error with its output when it does not */
@@ -69,9 +71,18 @@ async function untilAcknowledged(
       first ??= sample;
       if (sample.acknowledged >= events) return [first, sample];
     }
-    await sleep(POLL_MILLISECONDS);
+    await sleep(
+      first === undefined || sample === undefined ? NEAR_MILLISECONDS : pause(first, sample, events),
+    );
   }
   throw new Error(`not all ${events} events acknowledged within ${PATIENCE_MILLISECONDS} ms`);
+}
+
+/** Half of the time that the rest will take. */
+function pause(first: Sample, now: Sample, events: number): number {
+  const rate = (now.acknowledged - first.acknowledged) / (now.atMilliseconds - first.atMilliseconds);
+  const rest = rate > 0 ? (events - now.acknowledged) / rate : 0;
+  return Math.min(BETWEEN_MILLISECONDS, Math.max(NEAR_MILLISECONDS, rest / 2));
 }
 
 async function takeSample(child: ChildProcess, port: number): Promise<Sample | undefined> {
