@@ -1,0 +1,70 @@
+import { Agent } from 'undici';
+import { WORKER_HTTP_PORT } from '../api/worker-config.ts';
+import type { WorkerPod } from './ports.ts';
+import { parseWorkerReport, type SeenReport } from './worker-report-parse.ts';
+
+const DEADLINE_MS = 1_000;
+const LARGEST_REPORT_BYTES = 65_536;
+/** Requests at the same time, over all policies. */
+const CONCURRENCY = 32;
+
+/** Asks worker pods for their reports. A pod that does not answer in time, or with nonsense, is left out. */
+export class WorkerReports {
+  readonly #agent = new Agent({
+    connections: 1,
+    connect: { timeout: DEADLINE_MS },
+    maxResponseSize: LARGEST_REPORT_BYTES,
+  });
+  readonly #uriOf: (podIp: string) => string;
+  readonly #waiting: (() => void)[] = [];
+  #free = CONCURRENCY;
+
+  constructor(uriOf: (podIp: string) => string = defaultUri) {
+    this.#uriOf = uriOf;
+  }
+
+  /** By name of the pod. Never rejects. */
+  async of(pods: readonly WorkerPod[], policyUid: string): Promise<ReadonlyMap<string, SeenReport>> {
+    const reports = new Map<string, SeenReport>();
+    const ask = async (pod: WorkerPod) => {
+      const report = await this.#inTurn(() => this.#get(pod.ip, policyUid));
+      if (report !== null) reports.set(pod.name, report);
+    };
+    await Promise.all(pods.map(ask));
+    return reports;
+  }
+
+  close(): Promise<void> {
+    return this.#agent.destroy();
+  }
+
+  async #get(podIp: string, policyUid: string): Promise<SeenReport | null> {
+    try {
+      const uri = new URL(this.#uriOf(podIp));
+      const signal = AbortSignal.timeout(DEADLINE_MS);
+      const request = { origin: uri.origin, path: uri.pathname, method: 'GET', signal } as const;
+      const { statusCode, body } = await this.#agent.request(request);
+      const text = await body.text();
+      return statusCode === 200 ? parseWorkerReport(text, policyUid) : null;
+    } catch {
+      return null;
+    }
+  }
+
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free -= 1;
+    else await new Promise<void>((proceed) => this.#waiting.push(proceed));
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free += 1;
+      else next();
+    }
+  }
+}
+
+function defaultUri(podIp: string): string {
+  const host = podIp.includes(':') ? `[${podIp}]` : podIp;
+  return `http://${host}:${WORKER_HTTP_PORT}/report`;
+}
