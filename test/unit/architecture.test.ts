@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { type Owners, ownershipViolations, purityViolations, vagueNames } from './architecture-rules.ts';
+import { importGraph, type SourceFile } from './import-graph.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+/** Beside these, only tests and the demo speak to the outside themselves. */
+const OWNERS: Owners = {
+  '@kubernetes/client-node': ['operator/kubernetes-session.ts'],
+  amqplib: ['operator/rabbitmq-queue-gauge.ts', 'publisher/broker-link.ts', 'worker/rabbitmq-connection.ts'],
+  ioredis: ['cache/connect.ts'],
+  pg: ['worker/orders-table.ts'],
+  undici: ['operator/kubernetes-session.ts', 'operator/rabbitmq-request.ts'],
+  'prom-client': ['operator/metrics.ts', 'worker/metrics.ts'],
+  pino: ['operator/main.ts', 'worker/main.ts'],
+};
+
+/** The decisions. They get clock, randomness and environment as arguments. All of api/ is pure, too. */
+const DECISIONS = {
+  cache: ['address', 'circuit-breaker', 'failure', 'keys', 'outcomes', 'record', 'ttl-table'],
+  cdk8s: ['api-reference', 'helm-expressions', 'input-check', 'input-schema', 'rbac', 'values-schema'],
+  operator: [
+    'broker-policies',
+    'checks',
+    'conditions',
+    'conflicts',
+    'deletion',
+    'desired',
+    'desired-config',
+    'desired-pod',
+    'difference',
+    'kubernetes-objects',
+    'leader-decision',
+    'memory',
+    'outside',
+    'ports',
+    'quantity',
+    'replicas',
+    'report',
+    'rollout',
+    'rollout-gate',
+    'scaling',
+    'scaling-behavior',
+    'settings',
+    'situation',
+    'status',
+    'topology-desired',
+    'topology-diff',
+    'topology-observed',
+    'worker-route',
+    'world',
+  ],
+  worker: [
+    'acknowledgements',
+    'backoff',
+    'batch',
+    'config',
+    'credentials',
+    'decide',
+    'delivery',
+    'environment',
+    'orders-query',
+    'outgoing',
+  ],
+} as const;
+
+const PARTS = ['api', 'cache', 'worker', 'operator', 'publisher', 'cdk8s'] as const;
+const own = PARTS.flatMap((part) => globSync(`${part}/**/*.ts`, { cwd: root }));
+const pure = [
+  ...own.filter((path) => path.startsWith('api/')),
+  ...Object.entries(DECISIONS).flatMap(([part, names]) => names.map((name) => `${part}/${name}.ts`)),
+];
+
+describe('the architecture', () => {
+  let graph: SourceFile[] = [];
+  before(async () => {
+    graph = await importGraph(root, own);
+  });
+
+  it('has one small shell for each client library', () => {
+    assert.deepEqual(ownershipViolations(graph, OWNERS), []);
+  });
+
+  it('has decisions without effects, which import only such files', () => {
+    assert.deepEqual(purityViolations(graph, pure), []);
+  });
+
+  it('has no file whose name says nothing', () => {
+    const everywhere = globSync('{api,cache,worker,operator,publisher,cdk8s,build,demo,test}/**/*.ts', {
+      cwd: root,
+    });
+    assert.deepEqual(vagueNames(everywhere.filter((path) => !path.includes('node_modules'))), []);
+  });
+});
+
+describe('the architecture rules, on a project that breaks them', () => {
+  const files = {
+    'worker/decide.ts': `import { connect } from './shell.ts';\nexport const decide = () => connect(Date.now());`,
+    'worker/shell.ts': `import { Redis } from 'ioredis';\nimport type { Pool } from 'pg';\nexport const connect = (at: number): [Redis, Pool?] => [new Redis(at)];`,
+    'worker/table.ts': `// Date.now() in a comment, and import { Redis } from 'ioredis'\nexport const rows = 1;`,
+    'worker/lookup.ts': `import { readFileSync } from 'node:fs';\nexport const lookup = () => readFileSync('a');`,
+    'worker/reexport.ts': `export { Pool } from 'pg';`,
+    'worker/late.ts': `export const late = async () => await import('amqplib');`,
+  };
+  let directory = '';
+  let graph: SourceFile[] = [];
+  before(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'order-cache-architecture-'));
+    mkdirSync(join(directory, 'worker'));
+    for (const [path, text] of Object.entries(files)) writeFileSync(join(directory, path), text);
+    graph = await importGraph(directory, Object.keys(files));
+  });
+  after(() => rmSync(directory, { recursive: true }));
+
+  it('find a library imported by a file that does not own it, re-exported and loaded late too', () => {
+    const found = ownershipViolations(graph, { ioredis: ['cache/connect.ts'], pg: [], amqplib: [] });
+    assert.deepEqual(found, [
+      'worker/shell.ts imports ioredis, which belongs to cache/connect.ts',
+      'cache/connect.ts owns ioredis and does not import it',
+      'worker/reexport.ts imports pg, which belongs to ',
+      'worker/late.ts imports amqplib, which belongs to ',
+    ]);
+  });
+
+  it('find effects in a file that is listed as pure, and none in its comments', () => {
+    const listed = ['worker/decide.ts', 'worker/table.ts', 'worker/lookup.ts', 'worker/gone.ts'];
+    assert.deepEqual(purityViolations(graph, listed), [
+      'worker/decide.ts is listed as pure and imports worker/shell.ts, which is not',
+      'worker/decide.ts is listed as pure and uses Date.now',
+      'worker/lookup.ts is listed as pure and imports node:fs',
+      'worker/gone.ts is listed as pure and does not exist',
+    ]);
+  });
+
+  it('find names that say nothing', () => {
+    const paths = ['worker/utils.ts', 'cache/types/record.ts', 'api/type-check.ts', 'operator/helpers.ts'];
+    assert.deepEqual(vagueNames(paths), [
+      'worker/utils.ts has a name that says nothing',
+      'cache/types/record.ts has a name that says nothing',
+      'operator/helpers.ts has a name that says nothing',
+    ]);
+  });
+});
