@@ -11,7 +11,7 @@ export type Fault =
 export interface FaultySession extends Session {
   /** Asked for each call in turn; undefined lets it pass. */
   faultOf: (call: Call) => Fault | undefined;
-  /** From now on watches that are opened say nothing, as on a connection that has died silently. */
+  /** While set, watches die silently: those that are open and those that are opened. */
   silent: boolean;
   readonly calls: Call[];
   readonly faults: number;
@@ -36,7 +36,7 @@ export function faultySession(session: Session): FaultySession {
     },
     async stream(path, signal) {
       const stream = await session.stream(path, signal);
-      return { status: stream.status, body: muted(stream.body, faulty) };
+      return { status: stream.status, body: muted(stream.body, faulty, signal) };
     },
     close: () => session.close(),
   };
@@ -52,7 +52,19 @@ async function suffer(session: Session, call: Call, fault: Fault): Promise<Reply
   throw new Error('socket hang up');
 }
 
-async function* muted(body: AsyncIterable<Uint8Array>, faulty: FaultySession): AsyncGenerator<Uint8Array> {
-  const bornSilent = faulty.silent;
-  for await (const chunk of body) if (!bornSilent && !faulty.silent) yield chunk;
+/** Once silent, a connection stays so: no byte and no end, until the other side gives it up. */
+async function* muted(
+  body: AsyncIterable<Uint8Array>,
+  faulty: FaultySession,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  let dead = faulty.silent;
+  for await (const chunk of body) {
+    dead ||= faulty.silent;
+    if (!dead) yield chunk;
+  }
+  if (!dead) return;
+  if (!signal.aborted)
+    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  throw signal.reason;
 }
