@@ -86,7 +86,7 @@ export function databaseCredentials(files: SecretFiles): DatabaseCredentials {
 
 function uriOf(connection: string, files: SecretFiles, protocols: readonly string[]): URL {
   const expected = `${connection}/uri: expected ${protocols.map((each) => `${each}//...`).join(' or ')}`;
-  const text = files['uri'];
+  const text = files.uri;
   if (text === undefined) throw new InvalidCredentials(`${expected}, got none`);
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || url.hostname === '' || !protocols.includes(url.protocol)) {
@@ -97,8 +97,8 @@ function uriOf(connection: string, files: SecretFiles, protocols: readonly strin
 
 function login(connection: string, url: URL, files: SecretFiles): { username: string; password: string } {
   return {
-    username: files['username'] ?? decode(connection, url.username),
-    password: files['password'] ?? decode(connection, url.password),
+    username: files.username ?? decode(connection, url.username),
+    password: files.password ?? decode(connection, url.password),
   };
 }
 

@@ -86,13 +86,13 @@ export interface SpawnedWorker {
 
 export function spawnWorker(environment: Record<string, string>): SpawnedWorker {
   const child = spawn(process.execPath, ['--no-warnings', MAIN], {
-    env: { PATH: process.env['PATH'] ?? '', ...environment },
+    env: { PATH: process.env.PATH ?? '', ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const log: LogLine[] = [];
   createInterface({ input: child.stdout }).on('line', (line) => {
     log.push(JSON.parse(line) as LogLine);
-    if (process.env['WORKER_LOG'] !== undefined) console.error(line);
+    if (process.env.WORKER_LOG !== undefined) console.error(line);
   });
   const exitCode = once(child, 'close').then(([code]) => code as number | null);
   return { process: child, log, exitCode };
@@ -100,7 +100,7 @@ export function spawnWorker(environment: Record<string, string>): SpawnedWorker 
 
 async function httpPort(child: SpawnedWorker): Promise<number> {
   const line = await until('the worker has started', () => child.log.find(({ msg }) => msg === 'started'));
-  return (line['address'] as { port: number }).port;
+  return (line.address as { port: number }).port;
 }
 
 /** Asks every 20 ms until there is an answer. @throws Error after `milliseconds` */

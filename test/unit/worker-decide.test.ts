@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ApplyOutcome, SettleOutcome } from '../../cache/order-cache.ts';
+import type { Row } from '../../cache/record.ts';
+import {
+  applyMode,
+  attemptsBefore,
+  effectOf,
+  judge,
+  judgeFailure,
+  judgeMalformed,
+  mustSettle,
+  type RetrySettings,
+} from '../../worker/decide.ts';
+
+const retry: RetrySettings = {
+  maxAttempts: 4,
+  steps: [
+    { exchange: 'delay.1s', delaySeconds: 1 },
+    { exchange: 'delay.2s', delaySeconds: 2 },
+  ],
+};
+const row = (version: string | null): Row => ({ status: 'PAID', version });
+const marked: ApplyOutcome = { kind: 'marked', record: { status: 'NEW', version: '1', source: 's' } };
+const dropped: SettleOutcome = { kind: 'dropped', because: 'NoRow' };
+
+test('records are marked for the row only with WriteThrough, and only while a TTL table lets them be written', () => {
+  assert.equal(applyMode('WriteThrough', true), 'mark');
+  assert.equal(applyMode('WriteThrough', false), 'drop');
+  assert.equal(applyMode('ReadThrough', true), 'drop');
+});
+
+test('marked records must be settled, and versioned events always', () => {
+  assert.equal(mustSettle(marked, false), true);
+  assert.equal(mustSettle({ kind: 'absent' }, false), false);
+  assert.equal(mustSettle({ kind: 'absent' }, true), true);
+  assert.equal(mustSettle({ kind: 'dropped' }, false), false);
+});
+
+test('the outcome says what the cache became', () => {
+  const cases: [ApplyOutcome, SettleOutcome | undefined, string][] = [
+    [{ kind: 'absent' }, undefined, 'absent'],
+    [{ kind: 'voided' }, undefined, 'absent'],
+    [{ kind: 'dropped' }, undefined, 'invalidated'],
+    [{ kind: 'unchanged' }, undefined, 'unchanged'],
+    [marked, { kind: 'updated' }, 'updated'],
+    [marked, { kind: 'unchanged' }, 'unchanged'],
+    [marked, dropped, 'invalidated'],
+    [marked, { kind: 'absent' }, 'invalidated'],
+    [{ kind: 'dropped' }, { kind: 'absent' }, 'invalidated'],
+    [{ kind: 'absent' }, { kind: 'absent' }, 'absent'],
+    [{ kind: 'absent' }, dropped, 'invalidated'],
+    [{ kind: 'unchanged' }, { kind: 'absent' }, 'invalidated'],
+  ];
+  for (const [applied, settled, outcome] of cases) assert.equal(effectOf(applied, settled), outcome);
+});
+
+test('an event ends when its row is visible, and only a row behind its version is waited for', () => {
+  const cases: [string | null, Row | null, boolean][] = [
+    [null, row('1'), true],
+    ['5', row('5'), true],
+    ['5', row('6'), true],
+    ['5', row('4'), false],
+    ['10', row('9'), false],
+    ['9007199254740993', row('9007199254740992'), false],
+    ['5', null, true],
+    ['5', row(null), true],
+  ];
+  for (const [version, present, finished] of cases) {
+    const verdict = judge('updated', version, present, 0, retry);
+    assert.equal(verdict.kind === 'Finished', finished, `${version} against ${present?.version}`);
+  }
+});
+
+test('each retry takes the next step of the ladder, the last one repeats, and the last attempt ends unseen', () => {
+  const verdicts = [0, 1, 2, 3].map((attempts) => judge('unchanged', '5', row('4'), attempts, retry));
+  assert.deepEqual(
+    verdicts.map((verdict) =>
+      verdict.kind === 'Retry' ? [verdict.attempts, verdict.step.exchange] : verdict,
+    ),
+    [[1, 'delay.1s'], [2, 'delay.2s'], [3, 'delay.2s'], { kind: 'Finished', outcome: 'unseen' }],
+  );
+  const single = judge('unchanged', '5', row('4'), 0, { maxAttempts: 1, steps: [] });
+  assert.deepEqual(single, { kind: 'Finished', outcome: 'unseen' });
+});
+
+test('an event that makes the worker fail is tried again and then dead-lettered, without its payload', () => {
+  assert.equal(judgeFailure(new TypeError('secret'), 0, retry).kind, 'Retry');
+  assert.deepEqual(judgeFailure(new TypeError('secret'), 3, retry), {
+    kind: 'DeadLetter',
+    reason: 'ProcessingFailed',
+    detail: 'TypeError after 4 attempts',
+  });
+});
+
+test('a malformed event is dead-lettered with its reason and its field', () => {
+  const verdict = judgeMalformed({
+    kind: 'Malformed',
+    reason: 'InvalidStatus',
+    field: '/s',
+    detail: 'expected',
+  });
+  assert.deepEqual(verdict, { kind: 'DeadLetter', reason: 'InvalidStatus', detail: '/s: expected' });
+});
+
+test('a forged count of attempts is bounded', () => {
+  const cases: [unknown, number][] = [
+    [undefined, 0],
+    [2, 2],
+    [2.9, 2],
+    [-7, 0],
+    [1e300, 4],
+    [Number.NaN, 0],
+    [Number.POSITIVE_INFINITY, 0],
+    ['3', 0],
+    [{ '!': 'decimal' }, 0],
+  ];
+  for (const [header, attempts] of cases) assert.equal(attemptsBefore(header, 4), attempts);
+});
