@@ -14,7 +14,7 @@ const OWNERS: Owners = {
   amqplib: ['operator/rabbitmq-queue-gauge.ts', 'publisher/broker-link.ts', 'worker/rabbitmq-connection.ts'],
   ioredis: ['cache/connect.ts'],
   pg: ['worker/orders-table.ts'],
-  undici: ['operator/kubernetes-session.ts', 'operator/rabbitmq-request.ts'],
+  undici: ['operator/kubernetes-session.ts', 'operator/rabbitmq-request.ts', 'operator/worker-reports.ts'],
   'prom-client': ['operator/metrics.ts', 'worker/metrics.ts'],
   pino: ['operator/main.ts', 'worker/main.ts'],
 };
