@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { run } from './command.ts';
+import { run, searchEnvironment, succeeds } from './command.ts';
 import { cacheDir, kubernetesVersion } from './layout.ts';
 import { step } from './progress.ts';
 
@@ -66,21 +66,34 @@ const linkerFlags = `-s -w ${versionVariables('1', '35')}`;
 export const binary = (name: ProgramName): string =>
   join(cacheDir, 'bin', `${programs[name].module}-${fingerprint(programs[name].module)}`, name);
 
-function goCommand(): string {
-  const usual = '/usr/local/go/bin/go';
-  return existsSync(usual) ? usual : 'go';
+const goEnvironment = { ...searchEnvironment, CGO_ENABLED: '0' };
+
+/** Runs `go`, from PATH or where its installation puts it. */
+export async function go(
+  args: readonly string[],
+  cwd: string,
+  more: NodeJS.ProcessEnv = {},
+): Promise<string> {
+  if (!(await succeeds('go', ['version'], { env: goEnvironment })))
+    throw new Error('building the cluster needs Go 1.26 or later in PATH: https://go.dev/dl/');
+  return run('go', args, { cwd, env: { ...goEnvironment, ...more }, deadlineMs: 30 * 60_000 });
 }
 
 async function build(name: ProgramName): Promise<void> {
   const target = binary(name);
   const unfinished = `${target}.${process.pid}`;
   mkdirSync(join(target, '..'), { recursive: true });
-  const args = ['build', '-trimpath', '-ldflags', linkerFlags, '-o', unfinished, programs[name].package];
-  await run(goCommand(), args, {
-    cwd: source(programs[name].module),
-    env: { ...process.env, CGO_ENABLED: '0' },
-    deadlineMs: 30 * 60_000,
-  });
+  const args = [
+    'build',
+    '-buildvcs=false',
+    '-trimpath',
+    '-ldflags',
+    linkerFlags,
+    '-o',
+    unfinished,
+    programs[name].package,
+  ];
+  await go(args, source(programs[name].module));
   renameSync(unfinished, target);
 }
 

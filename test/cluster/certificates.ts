@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { run } from './command.ts';
+import { run, searchEnvironment } from './command.ts';
 import { apiServiceAddress, clusterDomain, inState, nodeAddress, nodeName } from './layout.ts';
 
 /** One certificate authority for everything; each identity is a common name with groups, as Kubernetes reads them. */
@@ -52,7 +52,7 @@ export const serviceAccountKey = (): string => pki('service-accounts.key');
 const ownConfiguration = '[req]\ndistinguished_name = empty\n[empty]\n';
 
 const openssl = (...args: string[]): Promise<string> =>
-  run('openssl', args, { env: { ...process.env, OPENSSL_CONF: pki('openssl.cnf') } });
+  run('openssl', args, { env: { ...searchEnvironment, OPENSSL_CONF: pki('openssl.cnf') } });
 
 const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-noenc', '-days', '3650'];
 

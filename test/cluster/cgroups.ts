@@ -6,14 +6,16 @@ import { ownName } from './layout.ts';
 const mount = '/sys/fs/cgroup';
 const unified = (): boolean => existsSync(join(mount, 'cgroup.controllers'));
 
-const hierarchies = (): string[] =>
-  unified()
-    ? [mount]
-    : readFileSync('/proc/self/mountinfo', 'utf8')
-        .split('\n')
-        .filter((line) => line.includes(' - cgroup '))
-        .map((line) => line.split(' ')[4] ?? '')
-        .filter((path) => path !== '');
+const mounted = (type: 'cgroup' | 'cgroup2'): string[] =>
+  readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .filter((line) => line.includes(` - ${type} `))
+    .map((line) => line.split(' ')[4] ?? '');
+
+const hierarchies = (): string[] => (unified() ? [mount] : mounted('cgroup'));
+
+/** With v1 there may be a v2 beside it without controllers, in which the runtime makes its cgroups too. */
+const allHierarchies = (): string[] => [...mounted('cgroup'), ...mounted('cgroup2')];
 
 /** A new cpuset of v1 is empty, and no process may enter it. */
 function inheritCpuset(parent: string, child: string): void {
@@ -45,7 +47,7 @@ function eachBelow(directory: string, visit: (path: string) => void): void {
 /** Kills every process of every pod; returns how many there were. */
 export function killPods(): number {
   const pids = new Set<number>();
-  for (const hierarchy of hierarchies())
+  for (const hierarchy of allHierarchies())
     eachBelow(join(hierarchy, ownName), (path) => {
       const file = readFileSync(join(path, 'cgroup.procs'), 'utf8');
       for (const pid of file.split('\n').filter(Boolean)) pids.add(Number(pid));
@@ -62,5 +64,5 @@ export function killPods(): number {
 
 /** Removes the empty cgroups; throws EBUSY while one has a process. */
 export function removeCgroup(): void {
-  for (const hierarchy of hierarchies()) eachBelow(join(hierarchy, ownName), (path) => rmdirSync(path));
+  for (const hierarchy of allHierarchies()) eachBelow(join(hierarchy, ownName), (path) => rmdirSync(path));
 }

@@ -10,6 +10,12 @@ export interface CommandOptions {
   readonly deadlineMs?: number;
 }
 
+/** The environment of everything that is run: some shells of root do not have the system's tools in PATH. */
+export const searchEnvironment: NodeJS.ProcessEnv = {
+  ...process.env,
+  PATH: `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin`,
+};
+
 export class CommandFailed extends Error {
   override readonly name = 'CommandFailed';
 }
@@ -18,7 +24,7 @@ const tail = (text: string): string => text.trimEnd().split('\n').slice(-15).joi
 
 /** Runs a command without a shell and returns its standard output; throws CommandFailed with the last lines. */
 export function run(command: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
-  const { cwd, env = process.env, input = '', deadlineMs = 60_000 } = options;
+  const { cwd, env = searchEnvironment, input = '', deadlineMs = 60_000 } = options;
   const settings = { cwd, env, timeout: deadlineMs, maxBuffer: 64 << 20, killSignal: 'SIGKILL' } as const;
   return new Promise((resolve, reject) => {
     const child = execFile(command, args, settings, (error, stdout, stderr) => {

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Hopeless } from './command.ts';
+import { Hopeless, searchEnvironment } from './command.ts';
 import { inState, stateDir } from './layout.ts';
 
 /**
@@ -57,6 +57,7 @@ function launch(daemon: Daemon): PidFile {
   const child = spawn(daemon.command, daemon.args, {
     cwd: stateDir,
     detached: true,
+    env: searchEnvironment,
     stdio: ['ignore', output, output],
   });
   child.unref();

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { binary, ensureBinaries } from './binaries.ts';
+import { binary, ensureBinaries, go } from './binaries.ts';
 import { type Cluster, type ProductImage, publicServerImages } from './cluster-kind.ts';
 import { run, succeeds } from './command.ts';
 import { cacheDir, stateDir } from './layout.ts';
@@ -17,13 +17,11 @@ const ownKind = (): string => join(cacheDir, 'bin', `kind-${kindVersion}`, 'kind
 
 /** The user's kind, or one built from its Go module into the cache. */
 export async function kindCommand(): Promise<string> {
+  mkdirSync(cacheDir, { recursive: true });
   if (await succeeds('kind', ['version'])) return 'kind';
   if (!existsSync(ownKind()))
     await step(`building kind ${kindVersion}, about a minute the first time`, () =>
-      run('go', ['install', `sigs.k8s.io/kind@${kindVersion}`], {
-        env: { ...process.env, CGO_ENABLED: '0', GOBIN: join(ownKind(), '..') },
-        deadlineMs: 600_000,
-      }),
+      go(['install', `sigs.k8s.io/kind@${kindVersion}`], cacheDir, { GOBIN: join(ownKind(), '..') }),
     );
   return ownKind();
 }

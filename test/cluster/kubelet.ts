@@ -67,8 +67,14 @@ export async function ensureKubelet(): Promise<void> {
   });
 }
 
+/** The node's status alone may be that of a kubelet that has died. */
+async function kubeletHealthy(): Promise<boolean> {
+  const url = `http://${nodeAddress}:10248/healthz`;
+  return (await fetch(url, { signal: AbortSignal.timeout(1_000) })).ok;
+}
+
 export const nodeBecomesReady = (): Promise<void> =>
-  until('the node is ready', 60_000, () => {
+  until('the node is ready', 60_000, async () => {
     mustRun('kubelet');
-    return nodeReady();
+    return (await kubeletHealthy()) && (await nodeReady());
   });

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { run } from './command.ts';
+import { run, searchEnvironment } from './command.ts';
 import { step } from './progress.ts';
 
 /** The Debian packages that the cluster needs, each with a file that shows that it is there. */
@@ -24,17 +24,18 @@ const missing = (): string[] => Object.keys(needed).filter((name) => !existsSync
 const apt = (...args: string[]): Promise<string> =>
   run('apt-get', ['-o', 'DPkg::Lock::Timeout=300', '-q', '-y', ...args], {
     deadlineMs: 600_000,
-    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    env: { ...searchEnvironment, DEBIAN_FRONTEND: 'noninteractive' },
   });
 
 /** Installs what is missing. Needs root on Debian; on another system says what to install. */
 export async function ensurePackages(): Promise<void> {
+  if (process.getuid?.() !== 0)
+    throw new Error(
+      'a cluster on this machine needs root; start Docker instead, or name a cluster: CONTEXT=name',
+    );
   const names = missing();
   if (names.length === 0) return;
-  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get'))
-    throw new Error(
-      `please install: ${names.join(', ')} (the cluster installs them itself as root on Debian)`,
-    );
+  if (!existsSync('/usr/bin/apt-get')) throw new Error(`please install: ${names.join(', ')}`);
   await step(`installing ${names.join(', ')}`, async () => {
     await apt('update');
     await apt('install', '--no-install-recommends', ...names);

@@ -56,13 +56,15 @@ function ourMounts(): string[] {
   return points.filter((path) => path.startsWith(`${stateDir}/`) || path.startsWith(`${runDir}/`)).reverse();
 }
 
-/** The CNI library's memory of our networks. */
+/** The CNI library's memory: for each pod sandbox `<our network>-<id>-eth0` and `cni-loopback-<id>-lo`. */
 function cniResults(): string[] {
   const directory = '/var/lib/cni/results';
   if (!existsSync(directory)) return [];
-  return readdirSync(directory)
-    .filter((file) => file.startsWith(`${ownName}-`))
-    .map((file) => join(directory, file));
+  const ours = readdirSync(directory).filter((file) => file.startsWith(`${ownName}-`));
+  const loopbacks = ours.map(
+    (file) => `cni-loopback-${file.slice(ownName.length + 1).replace('-eth0', '-lo')}`,
+  );
+  return [...ours, ...loopbacks].map((file) => join(directory, file));
 }
 
 /** Call it after kubelet and containerd have ended, or the kubelet starts the pods again. */
