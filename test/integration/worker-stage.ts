@@ -1,4 +1,4 @@
-import { type ChannelModel, type ConfirmChannel, connect } from 'amqplib';
+import { type ChannelModel, type ConfirmChannel, connect, type GetMessage } from 'amqplib';
 import { Redis } from 'ioredis';
 import type { WorkerConfig } from '../../api/worker-config.ts';
 import { connectRedis } from '../../cache/connect.ts';
@@ -175,4 +175,15 @@ export function untilAcknowledged(worker: WorkerProcess, count: number, millisec
 /** Counts of a queue, read over AMQP because the management API's lag by seconds. */
 export async function depth(stage: Stage, queue: string): Promise<number> {
   return (await stage.channel.checkQueue(queue)).messageCount;
+}
+
+/** Takes this many messages out of the dead-letter queue. */
+export async function deadLetters(stage: Stage, count: number): Promise<GetMessage[]> {
+  const found: GetMessage[] = [];
+  await until(`${count} dead letters`, async () => {
+    const message = await stage.channel.get(stage.topology.deadLetterQueue, { noAck: true });
+    if (message !== false) found.push(message);
+    return found.length >= count;
+  });
+  return found;
 }
