@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { installManifests, type Manifest } from '../../cdk8s/manifests.ts';
 import { imageValues } from '../../cdk8s/values.ts';
 import type { InstallOptions } from '../../cdk8s/values-schema.ts';
+import { readSettings } from '../../operator/settings.ts';
 
 interface Rule {
   readonly apiGroups: string[];
@@ -87,6 +88,32 @@ describe('an installation', () => {
     const manifests = installManifests({ imagePullSecrets: [{ name: 'one' }, { name: 'two' }] });
     assert.deepEqual(podOf(manifests).imagePullSecrets, [{ name: 'one' }, { name: 'two' }]);
     assert.equal(environment(manifests).ORDERCACHE_WORKER_IMAGE_PULL_SECRETS, 'one,two');
+  });
+
+  it('gives the operator the environment that it reads', () => {
+    const manifests = installManifests({
+      installation: 'eu',
+      watchNamespaces: [{ name: 'shop' }, { name: 'returns' }],
+      imagePullSecrets: [{ name: 'registry' }],
+      workerServiceAccountAnnotations: { 'example.com/role': 'a "quoted" role' },
+      workerLogLevel: 'debug',
+    });
+    const pod = { POD_NAME: 'operator-1', POD_NAMESPACE: 'order-cache-system' };
+    assert.deepEqual(readSettings({ ...environment(manifests), ...pod }), {
+      installation: 'eu',
+      watchNamespaces: ['shop', 'returns'],
+      worker: {
+        image: 'order-cache-operator:0.1.0',
+        imagePullPolicy: 'IfNotPresent',
+        imagePullSecrets: ['registry'],
+        serviceAccountAnnotations: { 'example.com/role': 'a "quoted" role' },
+        logLevel: 'debug',
+      },
+      logLevel: 'info',
+      httpPort: 8080,
+      podName: 'operator-1',
+      podNamespace: 'order-cache-system',
+    });
   });
 
   const refused: readonly [string, unknown, RegExp][] = [

@@ -1,9 +1,18 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { importGraph } from './import-graph.ts';
 
 /** What `npm pack` packs, unpacked into a project of somebody else's. */
 
@@ -86,5 +95,18 @@ describe('the npm package', () => {
     );
     const built = readdirSync(join(project, 'node_modules', 'order-cache-operator', 'dist'));
     assert.deepEqual(built.sort(), ['api', 'cache', 'cdk8s', 'publisher']);
+  });
+
+  it('depends on what its doors import, and on nothing that only the image needs', async () => {
+    const graph = await importGraph(root, ['cache/reader.ts', 'publisher/index.ts', 'cdk8s/index.ts']);
+    const used = new Set(
+      graph.flatMap(({ packages }) => packages).filter((name) => !name.startsWith('node:')),
+    );
+    const { dependencies, peerDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    // The types of cdk8s constructs refer to those of constructs.
+    const declared = [...Object.keys(dependencies), ...Object.keys(peerDependencies)].filter(
+      (name) => name !== 'constructs',
+    );
+    assert.deepEqual([...used].sort(), declared.sort());
   });
 });
