@@ -1,4 +1,3 @@
-import type { ConfigFile } from './desired-config.ts';
 import type { ScaleDecision, ScalingHistory, TopologyResult, TtlResult } from './ports.ts';
 import { EMPTY_HISTORY } from './scaling-behavior.ts';
 
@@ -21,7 +20,6 @@ export interface Memory {
   drifted: boolean;
   decision: ScaleDecision | undefined;
   history: ScalingHistory;
-  config: ConfigFile | undefined;
   /** Identities for the comparison with other policies, of the Secrets last read. */
   broker: string | undefined;
   redis: string | undefined;
@@ -30,6 +28,8 @@ export interface Memory {
   numbersWrittenAt: number;
   /** Generation for which an ignored number of replicas has been told. */
   ignoredReplicasOf: number | undefined;
+  /** Parts of the outside that have been cleaned up after the policy, with what stays there. */
+  readonly left: Map<string, readonly string[]>;
   /** Kinds of owned objects that this process has seen in place. */
   readonly inPlace: Set<string>;
 }
@@ -46,12 +46,12 @@ export class Memories {
       drifted: false,
       decision: undefined,
       history: EMPTY_HISTORY,
-      config: undefined,
       broker: undefined,
       redis: undefined,
       identified: false,
       numbersWrittenAt: Number.NEGATIVE_INFINITY,
       ignoredReplicasOf: undefined,
+      left: new Map(),
       inPlace: new Set(),
     };
     this.#byUid.set(policyUid, fresh);

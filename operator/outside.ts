@@ -1,4 +1,5 @@
 import { ADOPT_ANNOTATION } from '../api/names.ts';
+import type { OrderCachePolicy } from '../api/policy.ts';
 import type { Answer } from './memory.ts';
 import type { Seen } from './observe.ts';
 import type { Change, Problem, TopologyResult, TtlResult } from './ports.ts';
@@ -15,7 +16,7 @@ export async function declareTopology(world: World, seen: Seen): Promise<Topolog
   if (management === undefined) return undefined;
   memory.topology = await ask(world, seen, memory.topology, async () => {
     const result = await world.topology.reconcile(policy, management);
-    await tell(world, seen, result.changes);
+    await tellChanges(world, policy, result.changes);
     return result;
   });
   return memory.topology.result;
@@ -63,7 +64,11 @@ function retryDelay({ retryable }: Problem, failures: number): number {
 }
 
 /** One event for each kind of change, however many there were. */
-async function tell(world: World, { policy }: Seen, changes: readonly Change[]): Promise<void> {
+export async function tellChanges(
+  world: World,
+  policy: OrderCachePolicy,
+  changes: readonly Change[],
+): Promise<void> {
   for (const action of new Set(changes.map((change) => change.action))) {
     const group = changes.filter((change) => change.action === action);
     const note = group.map(({ message }) => message).join('; ');

@@ -5,6 +5,7 @@ import { type Circumstances, type CleanUp, type DeletionVerdict, deletionVerdict
 import { hasFinalizer, removeFinalizer } from './finalizer.ts';
 import { DEPLOYMENT } from './kubernetes-objects.ts';
 import type { Seen } from './observe.ts';
+import { tellChanges } from './outside.ts';
 import type { Problem } from './ports.ts';
 import { timestamp, writeStatus } from './report.ts';
 import type { Next } from './work-queue.ts';
@@ -13,6 +14,8 @@ import type { World } from './world.ts';
 /** How long pods may take to end before the queues are deleted without them: a node may be away. */
 const WORKERS_PATIENCE_MS = 5 * 60_000;
 const WORKERS_RECHECK_SECONDS = 2;
+/** A queue that is to be looked at again so soon only waits for its consumers to go. */
+const DRAINED_SECONDS = 1;
 
 export async function release(world: World, seen: Seen): Promise<Next> {
   if (!hasFinalizer(seen.policy)) return forget(world, seen);
@@ -24,32 +27,57 @@ export async function release(world: World, seen: Seen): Promise<Next> {
   return forget(world, seen);
 }
 
-/** Readers are told first, so that they stop trusting records. Each part is tried, whatever became of the other. */
+/** Each part is tried, whatever became of the other, and not again once it is done. */
 async function attempt(world: World, seen: Seen): Promise<CleanUp> {
-  const { deletionPolicy } = seen.policy.spec;
-  if (deletionPolicy === 'Delete' && (await workersRemain(world, seen))) {
-    return {
-      kind: 'Waiting',
-      seconds: WORKERS_RECHECK_SECONDS,
-      message: 'Workers are being stopped',
-      leftovers: all(seen),
-    };
+  if (seen.policy.spec.deletionPolicy === 'Delete') {
+    const ending = await endWorkers(world, seen);
+    if (ending !== undefined) return { ...ending, leftovers: all(seen) };
   }
-  const parts = [await leaveRedis(world, seen), await leaveBroker(world, seen)];
+  const parts = [
+    await once(seen, 'Redis', () => leaveRedis(world, seen)),
+    await once(seen, 'broker', () => leaveBroker(world, seen)),
+  ];
   const leftovers = parts.flatMap((part) => part.leftovers);
   const unfinished =
     parts.find(({ kind }) => kind === 'Problem') ?? parts.find(({ kind }) => kind === 'Waiting');
   return unfinished ? { ...unfinished, leftovers } : { kind: 'Clean', leftovers };
 }
 
-/** Stops them, since queues and records are deleted under nobody's feet. */
-async function workersRemain(world: World, { policy, deployment, pods }: Seen): Promise<boolean> {
-  const { namespace } = policy.metadata;
+async function once({ memory }: Seen, part: string, leave: () => Promise<CleanUp>): Promise<CleanUp> {
+  const known = memory.left.get(part);
+  if (known) return { kind: 'Clean', leftovers: known };
+  const result = await leave();
+  if (result.kind === 'Clean') memory.left.set(part, result.leftovers);
+  return result;
+}
+
+/**
+ * Workers that run may empty the queue, which is unbound first. Then they are stopped: queue and records are deleted
+ * under nobody's feet. Undefined: there are none any more.
+ */
+async function endWorkers(world: World, seen: Seen): Promise<CleanUp | undefined> {
+  const { policy, deployment, pods } = seen;
   if (deployment && deployment.spec?.replicas !== 0) {
-    await world.client.mergePatch(DEPLOYMENT, namespace, deployment.metadata.name, { spec: { replicas: 0 } });
+    const draining = await drain(world, seen);
+    if (draining !== undefined) return draining;
+    const { namespace, name } = deployment.metadata;
+    await world.client.mergePatch(DEPLOYMENT, namespace, name, { spec: { replicas: 0 } });
   }
   const remain = (deployment?.status?.replicas ?? 0) > 0 || pods.length > 0;
-  return remain && deletingFor(world, policy) < WORKERS_PATIENCE_MS;
+  if (!remain || deletingFor(world, policy) > WORKERS_PATIENCE_MS) return undefined;
+  return {
+    kind: 'Waiting',
+    seconds: WORKERS_RECHECK_SECONDS,
+    message: 'Workers are being stopped',
+    leftovers: [],
+  };
+}
+
+/** Undefined: nothing is left that the workers could do. */
+async function drain(world: World, seen: Seen): Promise<CleanUp | undefined> {
+  const broker = await leaveBroker(world, seen);
+  if (broker.kind === 'Waiting' && broker.seconds > DRAINED_SECONDS) return broker;
+  return broker.kind === 'Problem' && broker.reason === 'QueueNotEmpty' ? broker : undefined;
 }
 
 async function leaveRedis(world: World, { policy, credentials, conflict }: Seen): Promise<CleanUp> {
@@ -73,6 +101,7 @@ async function leaveBroker(world: World, { policy, credentials, conflict }: Seen
     return missing(credentials.problems, queuesOf(policy));
   }
   const result = await world.topology.release(policy, credentials.management ?? null, deletionPolicy);
+  await tellChanges(world, policy, result.changes);
   if (result.kind === 'Released') return { kind: 'Clean', leftovers: result.leftovers };
   return { ...result, leftovers: queuesOf(policy) };
 }

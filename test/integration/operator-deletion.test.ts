@@ -94,6 +94,37 @@ test('a queue that holds messages keeps the policy, says so, and is let go by th
   assert.match((await notes(scene, 'holding', 'LeftBehind')).join(), /given up by annotation.*queue/);
 });
 
+test('workers empty the queue before they are stopped', async () => {
+  outside.releaseAnswer = () => ({
+    kind: 'Problem',
+    reason: 'QueueNotEmpty',
+    message: 'The queue holds messages',
+    retryable: true,
+    changes: [],
+  });
+  const scaling = { minReplicas: 2 };
+  await scene.apply(
+    at('draining'),
+    policy(scene.namespace, 'draining', {
+      deletionPolicy: 'Delete',
+      scaling,
+      workers: { nodeSelector: { nowhere: 'x' } },
+    }),
+  );
+  const deployment = path(scene.namespace, 'deployments', 'draining-cache-sync');
+  const replicas = async () => ((await existing(scene, deployment)).spec as { replicas: number }).replicas;
+  await eventually('two workers', async () => assert.equal(await replicas(), 2));
+  await scene.delete(at('draining'));
+  await eventually('QueueNotEmpty', async () => {
+    assert.equal(condition(await existing(scene, at('draining')), 'Ready')?.reason, 'QueueNotEmpty');
+  });
+  assert.equal(await replicas(), 2);
+  assert.ok(!callsOf('draining').includes('erase draining'));
+  outside.releaseAnswer = undefined;
+  await gone('the policy', at('draining'), 30);
+  assert.deepEqual(callsOf('draining').slice(-2), ['erase draining', 'release draining Delete']);
+});
+
 test('nothing owned is made again once the policy is being deleted', async () => {
   outside.releaseAnswer = () => ({
     kind: 'Problem',

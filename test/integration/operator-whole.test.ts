@@ -1,0 +1,207 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { after, before, test } from 'node:test';
+import { Redis } from 'ioredis';
+import { type TestRedis, type TestVhost, testRedis, testVhost } from '../servers/index.ts';
+import { type OperatorProcess, operatorProcess, spawnOperator } from './operator-process.ts';
+import {
+  applySecrets,
+  condition,
+  eventually,
+  existing,
+  notes,
+  openScene,
+  path,
+  policy,
+  policyPath,
+  readyWith,
+  type Scene,
+} from './operator-scene.ts';
+
+/** The operator's own process with a real API server, RabbitMQ and Redis. The tests follow each other as a life does. */
+let scene: Scene;
+let rabbitmq: TestVhost;
+let cache: TestRedis;
+let redis: Redis;
+let operator: OperatorProcess;
+
+before(async () => {
+  rabbitmq = await testVhost({ after });
+  cache = await testRedis({ after });
+  scene = await openScene();
+  const { amqpUri, managementUri } = rabbitmq;
+  await applySecrets(scene, {
+    rabbitmq: { uri: amqpUri },
+    'rabbitmq-admin': { uri: amqpUri, managementUri },
+    redis: { uri: cache.uri },
+  });
+  redis = new Redis(cache.uri, { commandTimeout: 5_000 });
+  operator = await operatorProcess(scene, 'operator-a');
+});
+after(async () => {
+  await operator.end('SIGTERM');
+  redis.disconnect();
+  await scene[Symbol.asyncDispose]();
+});
+
+const NAME = 'orders';
+const at = () => policyPath(scene.namespace, NAME);
+const queue = () => `ordercache.${scene.namespace}.${NAME}`;
+const tableKey = () => `ordercache:ttl:${cache.keyPrefix}`;
+const lease = () => `/apis/coordination.k8s.io/v1/namespaces/${scene.namespace}/leases/order-cache-operator`;
+
+async function apply(spec: object = {}): Promise<void> {
+  const { rabbitmq: broker } = policy(scene.namespace, NAME).spec as { rabbitmq: object };
+  await scene.apply(
+    at(),
+    policy(scene.namespace, NAME, {
+      rabbitmq: { ...broker, exchanges: [{ name: 'mes', managementPolicy: 'Declare' }] },
+      redis: { connectionSecretRef: { name: 'redis' }, keyPrefix: cache.keyPrefix },
+      ...spec,
+    }),
+  );
+}
+
+async function queues(): Promise<string[]> {
+  const list = (await rabbitmq.management('GET', `queues/${rabbitmq.vhost}`)) as { name: string }[];
+  return list.map(({ name }) => name).sort();
+}
+
+async function bindingsOf(name: string): Promise<string[]> {
+  const list = (await rabbitmq.management('GET', `queues/${rabbitmq.vhost}/${name}/bindings`)) as {
+    source: string;
+    routing_key: string;
+  }[];
+  return list
+    .filter(({ source }) => source !== '')
+    .map(({ source, routing_key }) => `${source} ${routing_key}`);
+}
+
+test('a policy becomes a topology, a TTL table and a Deployment, and Ready', async () => {
+  await apply();
+  const ready = await readyWith(scene, NAME, 'Ready', 30);
+  assert.equal((ready.status as { queue: string }).queue, queue());
+  assert.ok((await queues()).includes(queue()));
+  assert.ok((await queues()).includes(`${queue()}.dead`));
+  assert.deepEqual(await bindingsOf(queue()), ['mes mes.#']);
+  assert.match(`${await redis.get(tableKey())}`, /Active/);
+  const { data } = await existing(scene, path(scene.namespace, 'configmaps', `${NAME}-cache-sync`));
+  assert.equal(JSON.parse((data as Record<string, string>)['config.json'] ?? '').rabbitmq.queues[0], queue());
+  assert.equal(condition(ready, 'ScalingActive')?.status, 'True');
+});
+
+test('an edited TTL is in Redis within 5 s', async () => {
+  await scene.patch(at(), { spec: { ttl: { defaultSeconds: 77 } } });
+  await eventually('the new TTL', async () => assert.match(`${await redis.get(tableKey())}`, /77/), 5);
+});
+
+test('a TTL table that Redis has lost is back within 10 s', async () => {
+  await redis.del(tableKey());
+  await eventually('the table', async () => assert.match(`${await redis.get(tableKey())}`, /Active/), 10);
+});
+
+test('a queue that was deleted by hand is back within 60 s, bound as before, with an event', async () => {
+  await rabbitmq.management('DELETE', `queues/${rabbitmq.vhost}/${queue()}`);
+  await eventually('the queue', async () => assert.deepEqual(await bindingsOf(queue()), ['mes mes.#']), 60);
+  assert.match((await notes(scene, NAME, 'TopologyDeclared')).join(), new RegExp(queue()));
+});
+
+test('the backlog is seen', async () => {
+  const connection = await rabbitmq.connect();
+  const channel = await connection.createConfirmChannel();
+  for (let index = 0; index < 25; index += 1) {
+    channel.publish('mes', 'mes.x', Buffer.from('{}'), { persistent: true });
+  }
+  await channel.waitForConfirms();
+  await connection.close();
+  await scene.patch(at(), {
+    spec: { scaling: { maxReplicas: 1 }, workers: { nodeSelector: { nowhere: 'x' } } },
+  });
+  await eventually(
+    '25 messages',
+    async () => {
+      assert.equal(((await existing(scene, at())).status as { backlog?: number }).backlog, 25);
+    },
+    30,
+  );
+  await eventually('a worker for them', async () => {
+    const { spec } = await existing(scene, path(scene.namespace, 'deployments', `${NAME}-cache-sync`));
+    assert.equal((spec as { replicas: number }).replicas, 1);
+  });
+});
+
+test('its metrics tell of the policy and of its watches', async () => {
+  const text = await (await fetch(`${operator.httpUri}/metrics`)).text();
+  for (const line of [
+    `ordercache_operator_policy_backlog_messages{namespace="${scene.namespace}",policy="${NAME}"} 25`,
+    'ordercache_operator_leader 1',
+    'ordercache_operator_watch_age_seconds{kind="OrderCachePolicy"}',
+    'ordercache_operator_reconcile_duration_seconds_count{outcome="success"}',
+  ]) {
+    assert.ok(text.includes(line), `${line} is missing`);
+  }
+});
+
+test('a standby waits, is ready, and goes on where a killed leader stopped', async () => {
+  const standby = await operatorProcess(scene, 'operator-b');
+  assert.equal((await fetch(`${standby.httpUri}/readyz`)).status, 200);
+  await operator.end('SIGKILL');
+  operator = standby;
+  await scene.patch(at(), { spec: { ttl: { defaultSeconds: 88 } } });
+  await eventually('the new TTL', async () => assert.match(`${await redis.get(tableKey())}`, /88/), 40);
+});
+
+test('deleted with Retain and applied again, it has the same queue with its messages', async () => {
+  await scene.delete(at());
+  await eventually('the policy is gone', async () => assert.equal(await scene.get(at()), undefined), 30);
+  assert.match(`${await redis.get(tableKey())}`, /Retired/);
+  assert.deepEqual(await bindingsOf(queue()), ['mes mes.#']);
+  await apply({ deletionPolicy: 'Delete' });
+  await readyWith(scene, NAME, 'Ready', 30);
+  await eventually(
+    '25 messages',
+    async () => {
+      assert.equal(((await existing(scene, at())).status as { backlog?: number }).backlog, 25);
+    },
+    30,
+  );
+});
+
+test('deleted with Delete, it waits for its messages, and then nothing of it remains', async () => {
+  await redis.hset(`${cache.keyPrefix}1`, { status: 'NEW' });
+  await scene.delete(at());
+  await eventually(
+    'QueueNotEmpty',
+    async () => {
+      assert.equal(condition(await existing(scene, at()), 'Ready')?.reason, 'QueueNotEmpty');
+    },
+    40,
+  );
+  assert.deepEqual(await bindingsOf(queue()), [], 'nothing more comes in');
+  await rabbitmq.management('DELETE', `queues/${rabbitmq.vhost}/${queue()}/contents`);
+  await eventually('the policy is gone', async () => assert.equal(await scene.get(at()), undefined), 60);
+  assert.deepEqual(await queues(), []);
+  assert.deepEqual(await redis.keys(`*${cache.keyPrefix}*`), []);
+});
+
+test('no secret is in what it wrote', () => {
+  assert.ok(!operator.output().includes(`:${rabbitmq.password}@`));
+  assert.ok(!/"password"/.test(operator.output()));
+});
+
+test('on SIGTERM it ends within seconds with code 0 and lets the lease go', async () => {
+  assert.equal(await operator.end('SIGTERM'), 0, operator.output());
+  assert.equal(
+    ((await existing(scene, lease())).spec as { holderIdentity?: string }).holderIdentity ?? '',
+    '',
+  );
+});
+
+test('a start with a malformed environment fails within a second or so, in one line', async () => {
+  const begun = Date.now();
+  const { child, output } = spawnOperator({ KUBECONFIG: scene.kubeconfig, ORDERCACHE_HTTP_PORT: 'eighty' });
+  const [code] = await once(child, 'exit');
+  assert.equal(code, 1);
+  assert.ok(Date.now() - begun < 5_000, 'on a busy machine');
+  assert.match(output(), /^order-cache-operator: [A-Z_]+: expected [^\n]+\n$/);
+});
