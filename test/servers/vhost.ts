@@ -2,6 +2,12 @@ import { type ChannelModel, connect } from 'amqplib';
 import { ensureServers } from './ensure.ts';
 import { type Scope, uniqueName } from './scope.ts';
 
+interface Rights {
+  readonly configure: string;
+  readonly write: string;
+  readonly read: string;
+}
+
 /** A virtual host of the test's own, with a user that may do everything in it and read the management API. */
 export interface TestVhost {
   readonly vhost: string;
@@ -10,8 +16,11 @@ export interface TestVhost {
   readonly amqpUri: string;
   /** With this user's credentials, without a path. */
   readonly managementUri: string;
-  /** Adds a user with these rights (regular expressions, as RabbitMQ has them) and returns its AMQP URI. */
-  addUser(rights: { configure: string; write: string; read: string }): Promise<string>;
+  /**
+   * Adds a user with these rights (regular expressions, as RabbitMQ has them) and returns its AMQP URI, whose login
+   * is also that of the management API if `tags` says so. Default: no tags.
+   */
+  addUser(rights: Rights, tags?: string): Promise<string>;
   /**
    * A connection to this virtual host, as its user or with a URI of `addUser`, closed before the virtual host goes.
    * Its errors are ignored: what the test does with it tells.
@@ -37,7 +46,7 @@ export async function testVhost(scope: Scope): Promise<TestVhost> {
   });
   await api('PUT', `vhosts/${vhost}`, {});
 
-  const addUser = async (rights: { configure: string; write: string; read: string }, tags = '') => {
+  const addUser = async (rights: Rights, tags = '') => {
     const name = users.length === 0 ? vhost : `${vhost}-${users.length}`;
     users.push(name);
     await api('PUT', `users/${name}`, { password: name, tags });
@@ -57,7 +66,7 @@ export async function testVhost(scope: Scope): Promise<TestVhost> {
     password: vhost,
     amqpUri,
     managementUri: withLogin(uris.managementUri, vhost, ''),
-    addUser: (rights) => addUser(rights),
+    addUser,
     connect: open,
     closeConnections: () => closeConnections(api, users),
     management: api,
