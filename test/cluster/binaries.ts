@@ -24,7 +24,7 @@ const kubernetes = (name: string, firstTime: string): Program => ({
 
 const programs = {
   etcd: { module: 'kubernetes', package: 'go.etcd.io/etcd/server/v3', firstTime: '1 minute' },
-  'kube-apiserver': kubernetes('kube-apiserver', '4 minutes'),
+  'kube-apiserver': kubernetes('kube-apiserver', '5 minutes'),
   'kube-controller-manager': kubernetes('kube-controller-manager', '1 minute'),
   'kube-scheduler': kubernetes('kube-scheduler', '20 s'),
   kubelet: kubernetes('kubelet', '2 minutes'),

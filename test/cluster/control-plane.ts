@@ -99,7 +99,7 @@ const scheduler = (): Daemon => ({
 export async function ensureControlPlane(): Promise<void> {
   await ensureDaemon(etcd());
   await ensureDaemon(apiServer());
-  await until('the API server is ready', 60_000, () => {
+  await until('the API server is ready', 120_000, () => {
     for (const name of ['etcd', 'kube-apiserver']) mustRun(name);
     return apiServerReady();
   });

@@ -74,7 +74,7 @@ async function kubeletHealthy(): Promise<boolean> {
 }
 
 export const nodeBecomesReady = (): Promise<void> =>
-  until('the node is ready', 60_000, async () => {
+  until('the node is ready', 120_000, async () => {
     mustRun('kubelet');
     return (await kubeletHealthy()) && (await nodeReady());
   });
