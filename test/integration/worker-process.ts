@@ -98,8 +98,13 @@ export function spawnWorker(environment: Record<string, string>): SpawnedWorker 
   return { process: child, log, exitCode };
 }
 
+/** @throws Error with the last line of the log when the process ends instead */
 async function httpPort(child: SpawnedWorker): Promise<number> {
-  const line = await until('the worker has started', () => child.log.find(({ msg }) => msg === 'started'));
+  const line = await until('the worker has started', () => {
+    const fatal = child.log.find(({ level }) => level === 'fatal');
+    if (fatal !== undefined) throw new Error(`the worker has ended: ${fatal.msg}`);
+    return child.log.find(({ msg }) => msg === 'started');
+  });
   return (line.address as { port: number }).port;
 }
 
