@@ -21,7 +21,7 @@ export interface ConnectOptions {
 export interface RedisConnection {
   /** A Server (Sentinel's master included) takes scripts with many keys, a Cluster one key per script. */
   readonly kind: 'Server' | 'Cluster';
-  /** Resolves once there is a connection; fails when there is none within the connect timeout. */
+  /** Resolves once there is a connection; fails with the next attempt that fails, or at the connect timeout. */
   ready(): Promise<void>;
   /** The probe: resolves when Redis answers. */
   ping(): Promise<void>;

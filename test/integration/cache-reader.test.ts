@@ -1,0 +1,261 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createReader, LoadTimeout, type Reader, type ReaderOptions } from '../../cache/reader.ts';
+import { publishTtlTable, retireTtlTable } from '../../cache/ttl-table-redis.ts';
+import { faultProxy, ownRedis } from '../servers/index.ts';
+import type { Scope } from '../servers/scope.ts';
+import { type CacheWorld, cacheWorld, openCache, TABLE } from './cache-world.ts';
+
+/** The orders, and how often each was read. */
+class Database {
+  readonly rows = new Map<string, { status: string; version: string }>();
+  reads = 0;
+  busy = 0;
+  mostBusy = 0;
+  delayMs = 5;
+
+  readonly load = async (orderId: string, signal: AbortSignal) => {
+    this.reads += 1;
+    this.busy += 1;
+    this.mostBusy = Math.max(this.mostBusy, this.busy);
+    const row = this.rows.get(orderId) ?? null;
+    await sleep(this.delayMs, undefined, { signal }).finally(() => {
+      this.busy -= 1;
+    });
+    return row;
+  };
+}
+
+async function reading(
+  scope: Scope,
+  world: CacheWorld,
+  options: Partial<ReaderOptions> = {},
+): Promise<{ reader: Reader; database: Database }> {
+  const database = new Database();
+  const { uri, keyPrefix } = world;
+  const reader = createReader({ redis: { uri }, keyPrefix, load: database.load, ...options });
+  scope.after(() => reader.close());
+  return { reader, database };
+}
+
+async function activeWorld(scope: Scope): Promise<CacheWorld> {
+  const world = await cacheWorld(scope);
+  await publishTtlTable(world.connection, world.keyPrefix, TABLE);
+  return world;
+}
+
+const shipped = { status: 'SHIPPED', version: '3' };
+
+test('the first read comes from the database and the second from the cache', async (t) => {
+  const { reader, database } = await reading(t, await activeWorld(t));
+  database.rows.set('A', shipped);
+  assert.deepEqual(await reader.get('A'), { ...shipped, from: 'database' });
+  assert.deepEqual(await reader.get('A'), { ...shipped, from: 'cache' });
+  assert.equal(database.reads, 1);
+});
+
+test('a thousand callers miss one order at the same time: the database is read once', async (t) => {
+  const { reader, database } = await reading(t, await activeWorld(t));
+  database.rows.set('A', shipped);
+  database.delayMs = 100;
+  const orders = await Promise.all(Array.from({ length: 1000 }, () => reader.get('A')));
+  assert.equal(database.reads, 1);
+  assert.ok(orders.every((order) => order?.status === 'SHIPPED'));
+});
+
+test('two processes miss one order: the second waits for the first', async (t) => {
+  const world = await activeWorld(t);
+  const first = await reading(t, world);
+  const second = await reading(t, world, { waitForOthersMs: 2000 });
+  await first.reader.get('other');
+  await second.reader.get('other');
+  const readsBefore = second.database.reads;
+  first.database.rows.set('A', shipped);
+  first.database.delayMs = 100;
+  const loading = first.reader.get('A');
+  await sleep(50);
+  assert.deepEqual(await second.reader.get('A'), { ...shipped, from: 'cache' });
+  await loading;
+  assert.equal(second.database.reads, readsBefore);
+});
+
+test('the holder of a lease is dead: another process reads the database, and leaves the lease alone', async (t) => {
+  const world = await activeWorld(t);
+  await world.cache.lease('A', 60_000);
+  const { reader, database } = await reading(t, world);
+  database.rows.set('A', shipped);
+  assert.deepEqual(await reader.get('A'), { ...shipped, from: 'database' });
+  assert.deepEqual(Object.keys(await world.hash('A')), ['lease']);
+});
+
+test('an event is applied while a reader reads the database: the old row does not get into the cache', async (t) => {
+  const world = await activeWorld(t);
+  const fills: string[] = [];
+  const hooks = { onFill: (_: string, outcome: string) => void fills.push(outcome) };
+  const { reader, database } = await reading(t, world, { hooks });
+  database.rows.set('A', shipped);
+  database.delayMs = 100;
+  const old = reader.get('A');
+  await sleep(50);
+  await world.cache.apply('drop', [{ orderId: 'A', expected: null }]);
+  assert.equal((await old)?.status, 'SHIPPED');
+  assert.deepEqual(fills, ['fenced']);
+  assert.deepEqual(await world.hash('A'), {});
+});
+
+test('an order that the database does not have is null, and leaves nothing in the cache', async (t) => {
+  const world = await activeWorld(t);
+  const { reader } = await reading(t, world);
+  assert.equal(await reader.get('A'), null);
+  assert.deepEqual(await world.hash('A'), {});
+});
+
+test('the error of the database reaches the caller as it is, and the next caller tries again', async (t) => {
+  const world = await activeWorld(t);
+  const error = new Error('remaining connection slots are reserved');
+  let failing = true;
+  const load = async () => {
+    if (failing) throw error;
+    return shipped;
+  };
+  const { reader } = await reading(t, world, { load });
+  await assert.rejects(reader.get('A'), (thrown) => thrown === error);
+  failing = false;
+  assert.deepEqual(await reader.get('A'), { ...shipped, from: 'database' });
+});
+
+test('a database that does not answer costs a deadline, while hits are served', async (t) => {
+  const world = await activeWorld(t);
+  const { reader, database } = await reading(t, world, { loadTimeoutMs: 200 });
+  database.rows.set('A', shipped);
+  await reader.get('A');
+  database.delayMs = 60_000;
+  const slow = assert.rejects(reader.get('B'), LoadTimeout);
+  assert.equal((await reader.get('A'))?.from, 'cache');
+  await slow;
+  assert.deepEqual(await world.hash('B'), {}, 'the lease is given back');
+});
+
+test('without a TTL table everything comes from the database and nothing is kept', async (t) => {
+  const world = await cacheWorld(t);
+  const { reader, database } = await reading(t, world);
+  database.rows.set('A', shipped);
+  await reader.get('A');
+  assert.equal((await reader.get('A'))?.from, 'database');
+  assert.deepEqual(await world.hash('A'), {});
+});
+
+test('within five seconds of its retirement a policy’s records are no longer trusted', async (t) => {
+  const world = await activeWorld(t);
+  const { reader, database } = await reading(t, world);
+  database.rows.set('A', shipped);
+  await reader.get('A');
+  assert.equal((await reader.get('A'))?.from, 'cache');
+  await retireTtlTable(world.connection, world.keyPrefix, TABLE.owner);
+  const deadline = performance.now() + 5000;
+  while ((await reader.get('A'))?.from === 'cache') {
+    assert.ok(performance.now() < deadline, 'still trusted after 5 s');
+    await sleep(50);
+  }
+});
+
+test('an id that no event can have is read from the database and never becomes a key', async (t) => {
+  const world = await activeWorld(t);
+  const { reader, database } = await reading(t, world);
+  for (const orderId of ['', 'a b', 'a:b', '{a}', '*', 'x'.repeat(200)]) {
+    database.rows.set(orderId, shipped);
+    assert.equal((await reader.get(orderId))?.from, 'database');
+    assert.equal((await reader.get(orderId))?.from, 'database');
+  }
+  const keys = await world.redis.keys(`${world.keyPrefix}*`);
+  assert.deepEqual(keys, []);
+});
+
+test('Redis is killed and comes back empty: no read fails, few go to the database at a time, hits return', async (t) => {
+  const server = await ownRedis(t);
+  const world = await openCache(t, server.uri, 'order:');
+  await publishTtlTable(world.connection, world.keyPrefix, TABLE);
+  const { reader, database } = await reading(t, world, { maxConcurrentLoads: 4 });
+  for (let i = 0; i < 50; i += 1) database.rows.set(`O${i}`, shipped);
+  const readAll = () => Promise.all(Array.from({ length: 50 }, (_, i) => reader.get(`O${i}`)));
+  await readAll();
+  await server.kill();
+  for (let round = 0; round < 5; round += 1) {
+    const orders = await readAll();
+    assert.ok(orders.every((order) => order?.from === 'database'));
+  }
+  assert.equal(database.mostBusy, 4);
+  await server.start();
+  await publishWhenBack(world);
+  const deadline = performance.now() + 8000;
+  while (!(await readAll()).every((order) => order?.from === 'cache')) {
+    assert.ok(performance.now() < deadline, 'no hits after 8 s');
+    await sleep(100);
+  }
+});
+
+async function publishWhenBack(world: CacheWorld): Promise<void> {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      await publishTtlTable(world.connection, world.keyPrefix, TABLE);
+      return;
+    } catch (error) {
+      if (attempt > 50) throw error;
+      await sleep(100);
+    }
+  }
+}
+
+test('Redis swallows everything or is slow: reads are answered from the database in time, then from Redis again', async (t) => {
+  const world = await activeWorld(t);
+  const proxy = await faultProxy(t, world.uri);
+  const { reader, database } = await reading(t, world, {
+    redis: { uri: proxy.through(world.uri) },
+    redisTimeoutMs: 200,
+  });
+  database.rows.set('A', shipped);
+  await reader.get('A');
+  for (const fault of [() => proxy.blackHole(), () => proxy.delay(500)]) {
+    await fault();
+    const times = await readFor(reader, 1500);
+    assert.ok(Math.max(...times) < 1000, `the slowest read took ${Math.max(...times)} ms`);
+    const quick = times.filter((time) => time < 100).length;
+    assert.ok(quick > times.length / 2, 'most reads do not wait for Redis at all');
+  }
+  await proxy.pass();
+  const deadline = performance.now() + 8000;
+  while ((await reader.get('A'))?.from !== 'cache') {
+    assert.ok(performance.now() < deadline, 'no hits after 8 s');
+    await sleep(50);
+  }
+});
+
+/** How long each read took, in milliseconds; each must succeed. */
+async function readFor(reader: Reader, milliseconds: number): Promise<number[]> {
+  const until = performance.now() + milliseconds;
+  const times: number[] = [];
+  while (performance.now() < until) {
+    const startedAt = performance.now();
+    assert.equal((await reader.get('A'))?.status, 'SHIPPED');
+    times.push(performance.now() - startedAt);
+    await sleep(10);
+  }
+  return times;
+}
+
+test('Redis is away when the reader starts: reads come from the database', async (t) => {
+  const database = new Database();
+  database.rows.set('A', shipped);
+  const reader = createReader({ redis: { uri: 'redis://127.0.0.1:1' }, load: database.load });
+  t.after(() => reader.close());
+  assert.equal((await reader.get('A'))?.from, 'database');
+});
+
+test('a wrong option is refused with its name', () => {
+  const redis = { uri: 'redis://127.0.0.1' };
+  const load = async () => null;
+  assert.throws(() => createReader({ redis, load, redisTimeoutMs: Number.NaN }), /redisTimeoutMs: expected/);
+  assert.throws(() => createReader({ redis, load, loadTimeoutMs: 0 }), /loadTimeoutMs: expected/);
+  assert.throws(() => createReader({ redis, load, keyPrefix: '' }), /keyPrefix: expected/);
+});
