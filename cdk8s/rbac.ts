@@ -1,6 +1,6 @@
 import { GROUP, PLURAL } from '../api/names.ts';
 
-/** What the operator may do, as values. Nothing here holds a wildcard; every list is what its code calls. */
+/** What the operator may do, as values. Nothing here holds a wildcard. */
 export interface Rule {
   readonly apiGroups: readonly string[];
   readonly resources: readonly string[];
@@ -30,12 +30,11 @@ export function watchRules(secretNames: readonly string[]): Rule[] {
     { apiGroups: ['apps'], resources: ['deployments'], verbs: [...READ, ...APPLY] },
     { apiGroups: [''], resources: ['configmaps', 'serviceaccounts'], verbs: [...READ, ...APPLY] },
     { apiGroups: ['policy'], resources: ['poddisruptionbudgets'], verbs: [...READ, ...APPLY] },
-    { apiGroups: [''], resources: ['pods'], verbs: [...READ] },
+    { apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch'] },
     // Whether a namespace is going away decides how long a deletion waits for the broker.
     { apiGroups: [''], resources: ['namespaces'], verbs: ['get'] },
     { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: [...APPLY] },
-    // With names, list and watch are allowed for one name at a time (fieldSelector metadata.name=...).
-    { apiGroups: [''], resources: ['secrets'], verbs: [...READ], resourceNames: [...secretNames] },
+    { apiGroups: [''], resources: ['secrets'], verbs: ['get'], resourceNames: [...secretNames] },
   ];
 }
 

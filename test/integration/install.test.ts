@@ -64,12 +64,13 @@ const NEEDED: readonly Right[] = [
   'list pods',
   'create events.events.k8s.io',
   'get secrets rabbitmq-admin',
-  'watch secrets redis',
+  'get secrets redis',
 ];
 
 const FORBIDDEN: readonly Right[] = [
   'get secrets another',
   'list secrets',
+  'watch secrets redis',
   'create secrets',
   'patch secrets redis',
   'create pods',
