@@ -19,8 +19,13 @@ export interface LedgerSummary {
   /** Messages that workers finished more often than they were published: redelivered after a kill. */
   readonly redelivered: number;
   readonly retried: number;
-  /** From before the publish to before the acknowledgement, in milliseconds. */
-  readonly delay: { readonly p50: number; readonly p99: number; readonly max: number };
+}
+
+/** In milliseconds. */
+export interface Delay {
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
 }
 
 /** Matches what initiators published with what workers did, by message id. */
@@ -70,11 +75,25 @@ export class Ledger {
     return finished;
   }
 
+  /** From before the publish to before the acknowledgement, of good events published within the window. */
+  delay(from = 0, to = Number.POSITIVE_INFINITY): Delay {
+    const delays = [...this.#entries.values()].flatMap(({ settledAt, publishedAt, malformed }) =>
+      settledAt === undefined || malformed || publishedAt < from || publishedAt > to
+        ? []
+        : [settledAt - publishedAt],
+    );
+    return { p50: percentile(delays, 0.5), p99: percentile(delays, 0.99), max: percentile(delays, 1) };
+  }
+
+  /** When the first event was published, in milliseconds since the epoch. */
+  get firstPublished(): number {
+    let first = Number.POSITIVE_INFINITY;
+    for (const { publishedAt } of this.#entries.values()) first = Math.min(first, publishedAt);
+    return first;
+  }
+
   summary(deadLetters: ReadonlySet<string>): LedgerSummary {
     const entries = [...this.#entries];
-    const settled = entries.flatMap(([, { settledAt, publishedAt, malformed }]) =>
-      settledAt === undefined || malformed ? [] : [settledAt - publishedAt],
-    );
     const misjudged = entries
       .filter(([id, { malformed }]) => malformed !== deadLetters.has(id))
       .map(([id]) => id);
@@ -86,7 +105,6 @@ export class Ledger {
       misjudged,
       redelivered: Math.max(0, this.#finishes - entries.length - this.#repeats),
       retried: this.#retried,
-      delay: { p50: percentile(settled, 0.5), p99: percentile(settled, 0.99), max: percentile(settled, 1) },
     };
   }
 

@@ -3,9 +3,11 @@
  * everything that was to be shown was seen.
  */
 import { act, say } from './narrator.ts';
+import { changePolicy, deleteEverything } from './policy-changes.ts';
+import type { Findings } from './probes.ts';
 import { report } from './report.ts';
+import { changeOrdersUnderFaults } from './rush.ts';
 import { applyPolicy, install, prepare } from './stage.ts';
-import { changeOrdersUnderFaults, changePolicy, deleteEverything, type Findings } from './story.ts';
 import { NAMESPACE, POLICY } from './workload.ts';
 
 const findings: Findings = { audits: [], deadLetters: [], failures: [] };

@@ -1,6 +1,10 @@
+import type { Delay } from './ledger.ts';
 import { bold } from './narrator.ts';
-import type { Findings } from './story.ts';
+import type { Findings } from './probes.ts';
 import type { World } from './world.ts';
+
+/** How long nothing special happens at the start, in milliseconds. */
+const CALM = 9_000;
 
 /** Prints what happened and returns whether nothing is stale and every event is accounted for. */
 export function report(world: World, findings: Findings, window: { from: number; to: number }): boolean {
@@ -9,6 +13,7 @@ export function report(world: World, findings: Findings, window: { from: number;
   const stale = findings.audits.reduce((sum, { audit }) => sum + audit.stale.length, 0);
   const compared = findings.audits.reduce((sum, { audit }) => sum + audit.records, 0);
   const { hits, misses, errors } = world.reads;
+  const first = world.ledger.firstPublished;
   const share = (part: number, whole: number) =>
     whole === 0 ? '-' : `${((100 * part) / whole).toFixed(1)} %`;
   const rows: [string, string][] = [
@@ -41,6 +46,10 @@ export function report(world: World, findings: Findings, window: { from: number;
   for (const failure of failures) console.log(`  FAILED: ${failure}`);
   if (world.lastReadError !== '') console.log(`  last read error: ${world.lastReadError}`);
   return failures.length === 0;
+}
+
+function delay({ p50, p99, max }: Delay): string {
+  return `p50 ${p50} ms, p99 ${p99} ms, longest ${max} ms`;
 }
 
 function judge(

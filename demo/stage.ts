@@ -10,7 +10,7 @@ import { Kubectl, type KubeObject } from './kubectl.ts';
 import { SEED_SECRET, serverManifests } from './manifests.ts';
 import { act, during, say } from './narrator.ts';
 import { TrafficPods } from './pods.ts';
-import { NAMESPACE, OPERATOR_NAMESPACE, readersSettings } from './workload.ts';
+import { NAMESPACE, OPERATOR_NAMESPACE, POLICY, readersSettings } from './workload.ts';
 import { World } from './world.ts';
 
 const IMAGE_TAG = 'localhost/order-cache-operator:dev';
@@ -33,7 +33,7 @@ export async function prepare(): Promise<{ cluster: Cluster; image: string; kube
   return { cluster, image, kubectl: new Kubectl(cluster) };
 }
 
-/** Acts 2 and 3: the operator from its generated manifests, the servers from the demo's own, and the policy. */
+/** Acts 2 and 3. What an earlier run has left of the policy is taken away first; its queue and messages stay. */
 export async function install(cluster: Cluster, kubectl: Kubectl, image: string): Promise<World> {
   act(2, 'The operator, RabbitMQ, Redis and PostgreSQL, and one policy');
   const pods = new TrafficPods(kubectl, NAMESPACE, image);
@@ -47,15 +47,18 @@ export async function install(cluster: Cluster, kubectl: Kubectl, image: string)
   await pods.run({ name: 'seed', command: 'seed', identity: 'mes', settings }, 90);
   say(`${settings.orders} orders in PostgreSQL`);
   const world = new World(kubectl, pods);
+  await kubectl.run(['delete', 'ocp', POLICY, '-n', NAMESPACE, '--ignore-not-found', '--timeout=120s'], {
+    timeoutSeconds: 130,
+  });
+  act(3, 'The operator declares the topology, starts workers, publishes the TTL policy');
   await applyPolicy(world);
   return world;
 }
 
-/** Act 3: what the operator makes of the policy. */
+/** Applies the example and shows what the operator makes of it. */
 export async function applyPolicy(world: World): Promise<void> {
   const policy = parse(await readFile(POLICY_EXAMPLE, 'utf8')) as KubeObject;
   await world.kubectl.apply([policy]);
-  act(3, 'The operator declares the topology, starts workers, publishes the TTL policy');
   await during('the policy becomes Ready', () => world.policyReady(120));
   const { status } = await world.policy();
   for (const { type, status: value, reason, message } of status?.conditions ?? []) {
@@ -77,7 +80,12 @@ async function installOperator(kubectl: Kubectl, image: string): Promise<void> {
   );
   await kubectl.apply([namespaceObject(OPERATOR_NAMESPACE), namespaceObject(NAMESPACE)]);
   await kubectl.apply(crds);
-  await kubectl.run(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
+  await kubectl.run([
+    'wait',
+    '--for=condition=Established',
+    'crd/ordercachepolicies.ordercache.io',
+    '--timeout=30s',
+  ]);
   await kubectl.apply(objects);
 }
 

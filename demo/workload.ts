@@ -11,7 +11,7 @@ const base: Settings = {
   hotOrders: 5_000,
   keyPrefix: 'order:',
   queue: 'ordercache.shop.orders',
-  readsPerSecond: 200,
+  readsPerSecond: 400,
 };
 
 const share = { duplicateShare: 0.01, lateShare: 0.02 };

@@ -41,10 +41,11 @@ export async function runReaders(settings: Settings): Promise<void> {
 }
 
 function openReader(settings: Settings) {
-  const database = new pg.Pool({ connectionString: uri('DATABASE_URI'), max: 8, statement_timeout: 5000 });
+  const database = new pg.Pool({ connectionString: uri('DATABASE_URI'), max: 8, statement_timeout: 10_000 });
   const reader = createReader({
     redis: { uri: uri('REDIS_URI') },
     keyPrefix: settings.keyPrefix,
+    loadTimeoutMs: 10_000,
     load: async (orderId: string) => (await readRows(database, [orderId])).get(orderId) ?? null,
   });
   const close = async () => {

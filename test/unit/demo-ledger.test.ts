@@ -19,7 +19,7 @@ test('an outcome that is read before its publication counts', () => {
   ledger.published('CRM', 'a', 1000, 'good');
   const summary = ledger.summary(none);
   assert.deepEqual(summary.outcomes, { absent: 1 });
-  assert.equal(summary.delay.p50, 500);
+  assert.equal(ledger.delay().p50, 500);
 });
 
 test('a retry is no outcome, and the first outcome is the one that counts', () => {
@@ -31,7 +31,7 @@ test('a retry is no outcome, and the first outcome is the one that counts', () =
   ledger.finished('a', 'unchanged', 1900);
   const summary = ledger.summary(none);
   assert.deepEqual(summary.outcomes, { updated: 1 });
-  assert.equal(summary.delay.max, 200);
+  assert.equal(ledger.delay().max, 200);
   assert.equal(summary.retried, 1);
   assert.equal(summary.redelivered, 1);
 });
