@@ -59,6 +59,9 @@ async function applyOne(world: World, seen: Seen, { desired, difference }: Step)
   const now = await world.client.apply(kind, object);
   world.stores.owned(kind).learn(now);
   const target = `${kind.kind} ${object.metadata.name}`;
+  const found = seen.found.get(kind.kind);
+  // What the API server writes in other words than we do is found to differ, and applying it changes nothing.
+  if (now.metadata.resourceVersion === found?.metadata.resourceVersion) return now;
   world.log.info(
     { policy: seen.policy.metadata.name, namespace: object.metadata.namespace, difference },
     `applied ${target}`,
@@ -90,9 +93,8 @@ async function tellRepair(
 /** Rethrows what is not a refusal of the object itself. */
 function refusalOf(error: unknown): Refusal {
   if (!(error instanceof KubernetesError)) throw error;
-  if (error.failure === 'Invalid') return { reason: 'InvalidSpec', message: error.message };
-  if (error.failure === 'Forbidden' && /quota/i.test(error.message)) {
-    return { reason: 'QuotaExceeded', message: error.message };
-  }
-  throw error;
+  const { failure, message } = error;
+  if (failure === 'Invalid') return { reason: 'InvalidSpec', message };
+  if (failure !== 'Forbidden') throw error;
+  return { reason: /quota/i.test(message) ? 'QuotaExceeded' : 'WorkersUnavailable', message };
 }

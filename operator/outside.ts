@@ -9,12 +9,26 @@ import type { World } from './world.ts';
 const RESYNC_MS = 60_000;
 const RETRY_MS = { initial: 2_000, max: 60_000, stalled: 30_000 };
 
+/** The broker and Redis as they are now; both are asked again at once after a signal that something has drifted. */
+export async function declareOutside(
+  world: World,
+  seen: Seen,
+): Promise<[TopologyResult | undefined, TtlResult | undefined]> {
+  const { drifted } = seen.memory;
+  seen.memory.drifted = false;
+  return Promise.all([declareTopology(world, seen, drifted), publishTtl(world, seen, drifted)]);
+}
+
 /** The topology as declared now, or as last seen while it is not yet time to look again. */
-export async function declareTopology(world: World, seen: Seen): Promise<TopologyResult | undefined> {
+async function declareTopology(
+  world: World,
+  seen: Seen,
+  atOnce: boolean,
+): Promise<TopologyResult | undefined> {
   const { policy, memory, credentials } = seen;
   const { management } = credentials;
   if (management === undefined) return undefined;
-  memory.topology = await ask(world, seen, memory.topology, async () => {
+  memory.topology = await ask(world, seen, memory.topology, atOnce, async () => {
     const result = await world.topology.reconcile(policy, management);
     await tellChanges(world, policy, result.changes);
     return result;
@@ -23,11 +37,11 @@ export async function declareTopology(world: World, seen: Seen): Promise<Topolog
 }
 
 /** The TTL table as published now, or as last seen. */
-export async function publishTtl(world: World, seen: Seen): Promise<TtlResult | undefined> {
+async function publishTtl(world: World, seen: Seen, atOnce: boolean): Promise<TtlResult | undefined> {
   const { policy, memory, credentials } = seen;
   const { redis } = credentials;
   if (redis === undefined) return undefined;
-  memory.ttl = await ask(world, seen, memory.ttl, () => world.ttl.publish(policy, redis));
+  memory.ttl = await ask(world, seen, memory.ttl, atOnce, () => world.ttl.publish(policy, redis));
   return memory.ttl.result;
 }
 
@@ -35,15 +49,22 @@ async function ask<T extends TopologyResult | TtlResult>(
   { clock, random }: World,
   seen: Seen,
   last: Answer<T> | undefined,
+  atOnce: boolean,
   call: () => Promise<T>,
 ): Promise<Answer<T>> {
   const question = questionOf(seen);
   const isKnown = last !== undefined && last.question === question && clock.monotonic() < last.askAgainAt;
-  if (isKnown && !seen.memory.drifted) return last;
+  if (isKnown && !atOnce) return last;
   const result = await call();
   const failures = result.kind === 'Problem' ? (last?.failures ?? 0) + 1 : 0;
   const delay = delayAfter(result, failures) * (0.9 + 0.2 * random());
   return { result, question, failures, askAgainAt: clock.monotonic() + delay };
+}
+
+/** Milliseconds until the broker or Redis is to be asked again, 0 to `most`. */
+export function untilAsked({ clock }: World, { memory }: Seen, most: number): number {
+  const next = Math.min(memory.topology?.askAgainAt ?? Infinity, memory.ttl?.askAgainAt ?? Infinity);
+  return Math.max(0, Math.min(most, next - clock.monotonic()));
 }
 
 /** Changes when the policy or a Secret does, so that both are acted on at once. */

@@ -9,7 +9,7 @@ import { desiredObjects } from './desired.ts';
 import { configFile } from './desired-config.ts';
 import { addFinalizer, hasFinalizer } from './finalizer.ts';
 import { observe, type Seen } from './observe.ts';
-import { declareTopology, publishTtl } from './outside.ts';
+import { declareOutside, untilAsked } from './outside.ts';
 import { release } from './release.ts';
 import { decideReplicas, scaled, settleScalingSpec } from './replicas.ts';
 import { report } from './report.ts';
@@ -22,8 +22,8 @@ import type { World } from './world.ts';
 
 /** A policy is looked at again after this time, whatever happens: Secrets and numbers move without a notice. */
 const AGAIN_MS = 10_000;
-/** While workers of other policies are being rolled after an upgrade. */
-const HELD_MS = 5_000;
+/** While samples are awaited, or workers of other policies are being rolled after an upgrade. */
+const SOON_MS = 2_000;
 
 export async function reconcile(world: World, key: string): Promise<Next> {
   const seen = await observe(world, key);
@@ -34,10 +34,10 @@ export async function reconcile(world: World, key: string): Promise<Next> {
   if (seen.policy.spec.suspend || obstacle(before)) return report(world, seen, before, AGAIN_MS);
   if (!hasFinalizer(seen.policy)) await addFinalizer(world, seen.policy);
 
-  const [topology, ttl] = await Promise.all([declareTopology(world, seen), publishTtl(world, seen)]);
-  seen.memory.drifted = false;
+  const [topology, ttl] = await declareOutside(world, seen);
   const route = routeOf(seen.policy, topology, seen.configured);
-  if (route === undefined) return report(world, seen, { ...before, topology, ttl }, AGAIN_MS);
+  if (route === undefined)
+    return report(world, seen, { ...before, topology, ttl }, untilAsked(world, seen, AGAIN_MS));
 
   sample(world, seen, route);
   await settleScalingSpec(world, seen);
@@ -50,7 +50,8 @@ export async function reconcile(world: World, key: string): Promise<Next> {
   const { foreignObjects, refusal } = applied;
   const rollout = rolloutOf(applied.deployment, config.hash);
   const after = { ...situationOf(world, seen), topology, ttl, foreignObjects, refusal, rollout, decision };
-  return report(world, { ...seen, deployment: applied.deployment }, after, applied.held ? HELD_MS : AGAIN_MS);
+  const again = untilAsked(world, seen, applied.held || !decision.active ? SOON_MS : AGAIN_MS);
+  return report(world, { ...seen, deployment: applied.deployment }, after, again);
 }
 
 /** What is known before anything has been done in this pass. */

@@ -4,7 +4,7 @@ import type { Observation, Problem, ScaleDecision, TopologyResult, TtlResult } f
 import type { Rollout } from './rollout.ts';
 
 export interface Refusal {
-  readonly reason: 'InvalidSpec' | 'QuotaExceeded';
+  readonly reason: 'InvalidSpec' | 'QuotaExceeded' | 'WorkersUnavailable';
   readonly message: string;
 }
 

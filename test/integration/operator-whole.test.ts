@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, before, test } from 'node:test';
 import { Redis } from 'ioredis';
-import { type TestRedis, type TestVhost, testRedis, testVhost } from '../servers/index.ts';
+import { testRedis, testVhost } from '../servers/index.ts';
 import { type OperatorProcess, operatorProcess, spawnOperator } from './operator-process.ts';
 import {
   applySecrets,
@@ -19,15 +19,13 @@ import {
 } from './operator-scene.ts';
 
 /** The operator's own process with a real API server, RabbitMQ and Redis. The tests follow each other as a life does. */
+const rabbitmq = await testVhost({ after });
+const cache = await testRedis({ after });
 let scene: Scene;
-let rabbitmq: TestVhost;
-let cache: TestRedis;
 let redis: Redis;
 let operator: OperatorProcess;
 
 before(async () => {
-  rabbitmq = await testVhost({ after });
-  cache = await testRedis({ after });
   scene = await openScene();
   const { amqpUri, managementUri } = rabbitmq;
   await applySecrets(scene, {
@@ -87,7 +85,14 @@ test('a policy becomes a topology, a TTL table and a Deployment, and Ready', asy
   assert.match(`${await redis.get(tableKey())}`, /Active/);
   const { data } = await existing(scene, path(scene.namespace, 'configmaps', `${NAME}-cache-sync`));
   assert.equal(JSON.parse((data as Record<string, string>)['config.json'] ?? '').rabbitmq.queues[0], queue());
-  assert.equal(condition(ready, 'ScalingActive')?.status, 'True');
+  await eventually(
+    'scaling is active',
+    async () => {
+      const scaling = condition(await existing(scene, at()), 'ScalingActive');
+      assert.equal(scaling?.status, 'True', scaling?.message);
+    },
+    25,
+  );
 });
 
 test('an edited TTL is in Redis within 5 s', async () => {
