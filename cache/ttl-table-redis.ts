@@ -29,7 +29,9 @@ export type RetireResult = { readonly kind: 'Retired' } | { readonly kind: 'Abse
 export type DeleteResult = { readonly kind: 'Deleted' } | { readonly kind: 'Absent' } | OwnedByOther;
 
 /** What to do with the text that is there: end with a result, or replace it (null: delete it) and end then. */
-type Step<R> = { readonly result: R } | { readonly replacement: string | null; readonly afterwards: R };
+type Step<R> =
+  | { readonly result: R }
+  | { readonly replacement: string | null; readonly expireSeconds?: number; readonly afterwards: R };
 
 const script = new Script(REPLACE);
 
@@ -59,7 +61,10 @@ export function publishTtlTable(
   });
 }
 
-/** Marks the owner's table as retired: within 5 s no process writes or trusts records under this prefix. */
+/**
+ * Marks the owner's table as retired: within 5 s no process writes or trusts records under this prefix. The mark
+ * expires after the last record has.
+ */
 export function retireTtlTable(
   connection: RedisConnection,
   keyPrefix: string,
@@ -72,6 +77,7 @@ export function retireTtlTable(
     if (current.state === 'Retired') return { result: { kind: 'Retired' } };
     return {
       replacement: encodeTtlTable({ ...current, state: 'Retired' }),
+      expireSeconds: longestLifeSeconds(current) + RETIRED_MARGIN_SECONDS,
       afterwards: { kind: 'Retired' },
     };
   });
@@ -91,6 +97,8 @@ export function deleteTtlTable(
 }
 
 const ATTEMPTS = 5;
+/** Covers the time in which processes still write with the table that they have read. */
+const RETIRED_MARGIN_SECONDS = 60;
 
 /** Reads, decides and writes only if what was read is still there; else once more. */
 async function change<R>(
@@ -105,7 +113,11 @@ async function change<R>(
     const step = decide(decode(text), text);
     if ('result' in step) return step.result;
     mayWrite();
-    const replaced = await script.run(connection, [key], [text ?? '', step.replacement ?? '']);
+    const replaced = await script.run(
+      connection,
+      [key],
+      [text ?? '', step.replacement ?? '', String(step.expireSeconds ?? '')],
+    );
     if (replaced === 1) return step.afterwards;
   }
   throw new RedisUnavailable('Contention', 'Redis is unavailable: others keep changing the TTL table');
@@ -113,6 +125,10 @@ async function change<R>(
 
 function decode(text: string | null): TtlTable | null {
   return text === null ? null : decodeTtlTable(text);
+}
+
+function longestLifeSeconds({ defaultSeconds, statuses }: TtlTable): number {
+  return Math.max(defaultSeconds, ...Object.values(statuses));
 }
 
 function otherOwner({ owner }: TtlTable): OwnedByOther {
