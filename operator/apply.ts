@@ -1,5 +1,5 @@
 import type { DesiredObject } from './desired.ts';
-import { type Difference, differenceOf } from './difference.ts';
+import { appliedHash, type Difference, differenceOf } from './difference.ts';
 import { KubernetesError } from './kubernetes-client.ts';
 import { DEPLOYMENT, type Deployment, type KubernetesObject } from './kubernetes-objects.ts';
 import type { Seen } from './observe.ts';
@@ -45,13 +45,27 @@ export async function applySteps(world: World, seen: Seen, steps: readonly Step[
         held = true;
       } else {
         const now = await applyOne(world, seen, { desired, difference });
-        if (kind === DEPLOYMENT) deployment = now;
+        if (kind === DEPLOYMENT) {
+          if (!isScaledOnly(difference, object, deployment)) {
+            seen.memory.templateGeneration = now.metadata.generation;
+          }
+          deployment = now;
+        }
       }
     }
   } catch (error) {
     return { foreignObjects, deployment, held, refusal: refusalOf(error) };
   }
   return { foreignObjects, deployment, held, refusal: undefined };
+}
+
+/** The same object, but for its replicas. */
+function isScaledOnly(
+  { kind }: Difference,
+  desired: KubernetesObject,
+  found: Deployment | undefined,
+): boolean {
+  return kind === 'Outdated' && found !== undefined && appliedHash(desired) === appliedHash(found);
 }
 
 async function applyOne(world: World, seen: Seen, { desired, difference }: Step): Promise<KubernetesObject> {

@@ -39,7 +39,7 @@ function controllerName(object: KubernetesObject): string {
   return isPolicy ? `another ${KIND} ${controller.name}` : `${controller.kind} ${controller.name}`;
 }
 
-function appliedHash(object: KubernetesObject): string | undefined {
+export function appliedHash(object: KubernetesObject): string | undefined {
   return object.metadata.annotations?.[APPLIED_ANNOTATION];
 }
 

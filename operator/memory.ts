@@ -28,6 +28,8 @@ export interface Memory {
   numbersWrittenAt: number;
   /** Generation for which an ignored number of replicas has been told. */
   ignoredReplicasOf: number | undefined;
+  /** Generation of the worker Deployment in which its pods last changed. */
+  templateGeneration: number | undefined;
   /** Parts of the outside that have been cleaned up after the policy, with what stays there. */
   readonly left: Map<string, readonly string[]>;
   /** Kinds of owned objects that this process has seen in place. */
@@ -51,6 +53,7 @@ export class Memories {
       identified: false,
       numbersWrittenAt: Number.NEGATIVE_INFINITY,
       ignoredReplicasOf: undefined,
+      templateGeneration: undefined,
       left: new Map(),
       inPlace: new Set(),
     };

@@ -48,7 +48,7 @@ export async function reconcile(world: World, key: string): Promise<Next> {
   await scaled(world, seen, applied.deployment);
 
   const { foreignObjects, refusal } = applied;
-  const rollout = rolloutOf(applied.deployment, config.hash);
+  const rollout = rolloutOf(applied.deployment, config.hash, seen.memory.templateGeneration);
   const after = { ...situationOf(world, seen), topology, ttl, foreignObjects, refusal, rollout, decision };
   const again = untilAsked(world, seen, applied.held || !decision.active ? SOON_MS : AGAIN_MS);
   return report(world, { ...seen, deployment: applied.deployment }, after, again);
@@ -66,7 +66,7 @@ function situationOf(world: World, seen: Seen): Situation {
     ttl: undefined,
     foreignObjects: [],
     refusal: undefined,
-    rollout: rolloutOf(deployment, route && configFile(policy, route).hash),
+    rollout: rolloutOf(deployment, route && configFile(policy, route).hash, memory.templateGeneration),
     observation: world.sampler.view(policy.metadata.uid),
     decision: memory.decision,
   };

@@ -13,7 +13,15 @@ export type Rollout =
       readonly message: string;
     };
 
-export function rolloutOf(deployment: Deployment | undefined, configHash: string | undefined): Rollout {
+/**
+ * `templateGeneration`: the Deployment's generation that last changed its pods, if known; later ones only scaled it, and
+ * scaling alone holds nothing up.
+ */
+export function rolloutOf(
+  deployment: Deployment | undefined,
+  configHash: string | undefined,
+  templateGeneration?: number,
+): Rollout {
   if (deployment?.spec === undefined) return { kind: 'Absent' };
   const failure = failureOf(deployment);
   if (failure) return failure;
@@ -22,7 +30,7 @@ export function rolloutOf(deployment: Deployment | undefined, configHash: string
   if (configHash === undefined || template !== configHash) {
     return { kind: 'InProgress', message: 'The workers do not have this configuration yet' };
   }
-  if ((status?.observedGeneration ?? 0) < (metadata.generation ?? 0)) {
+  if ((status?.observedGeneration ?? 0) < (templateGeneration ?? metadata.generation ?? 0)) {
     return { kind: 'InProgress', message: 'The Deployment is about to be rolled out' };
   }
   const replicas = status?.replicas ?? 0;

@@ -228,6 +228,12 @@ for (const [what, object, expected] of rollouts) {
   });
 }
 
+test('scaling alone does not hold up a rollout, a change of the pods does until it is seen', () => {
+  const behind = deployment({ ...done, observedGeneration: 3 });
+  assert.equal(rolloutOf(behind, 'h', 3).kind, 'Done', 'generation 4 only scaled');
+  assert.equal(rolloutOf(behind, 'h', 4).kind, 'InProgress');
+});
+
 test('after an upgrade at most five policies roll at once; what a policy itself asks for does not wait', () => {
   const generation = (value: string) => ({ 'ordercache.io/generation': value });
   const found = deployment(done, 'old', 2, generation('1'));
