@@ -2,6 +2,7 @@
  * How many workers: ceil((arrival rate + backlog / targetDrainSeconds) / rate of one worker), within bounds, at the
  * speed that `behavior` allows. Pure; the decision carries the numbers it was made of.
  */
+import type { PauseReason } from '../api/worker-report.ts';
 import type {
   Measurement,
   Observation,
@@ -9,6 +10,7 @@ import type {
   ScalingFormula,
   ScalingHistory,
   ScalingInput,
+  WorkerSight,
 } from './ports.ts';
 import { effectiveBehavior, limitSpeed, recordRecommendation, stabilize } from './scaling-behavior.ts';
 
@@ -77,13 +79,12 @@ interface HoldReason {
   readonly message: string;
 }
 
-/** More workers would not help while most of them wait for Redis, the database or the broker. */
+/** More workers would not help while half of them or more wait for Redis, the database or the broker. */
 function whyHold(observation: Observation): HoldReason | null {
-  const paused = observation.workers.filter(({ state }) => state === 'Paused');
-  if (paused.length > 0 && paused.length * 2 >= observation.workers.length) {
-    const reasons = [...new Set(paused.flatMap(({ pausedBecause }) => pausedBecause))].sort();
-    const because = reasons.length > 0 ? reasons.join(', ') : 'no reason given';
-    return { reason: 'WorkersCannotHelp', message: `Workers are paused: ${because}` };
+  const outages = observation.workers.map(outagesOf).filter((reasons) => reasons.length > 0);
+  if (outages.length > 0 && outages.length * 2 >= observation.workers.length) {
+    const reasons = [...new Set(outages.flat())].sort().join(', ');
+    return { reason: 'WorkersCannotHelp', message: `Workers are paused: ${reasons}` };
   }
   for (const metric of [observation.ready, observation.inFlight, observation.arrivalRate]) {
     if (metric.kind === 'Missing') return { reason: 'MetricsUnavailable', message: metric.because };
@@ -92,6 +93,11 @@ function whyHold(observation: Observation): HoldReason | null {
     }
   }
   return null;
+}
+
+/** While dead letters cannot be published only the events that need it wait; the others go on. */
+function outagesOf({ state, pausedBecause }: WorkerSight): readonly PauseReason[] {
+  return state === 'Paused' ? pausedBecause.filter((reason) => reason !== 'DeadLetterUnavailable') : [];
 }
 
 function hold(input: ScalingInput, current: number, { reason, message }: HoldReason): ScaleDecision {

@@ -151,6 +151,12 @@ describe('Replicas are held where they are', () => {
     });
   }
 
+  it('but not when only dead letters wait, because the other events go on', () => {
+    const workers = [worker('a', 'DeadLetterUnavailable')];
+    const decision = scale(input({ observation: observation({ ...busy, workers }) }));
+    assert.deepEqual([decision.replicas, decision.reason], [5, 'ScalingActive']);
+  });
+
   it('but not when one worker of three is paused', () => {
     const workers = [worker('a', 'RedisUnavailable'), worker('b'), worker('c')];
     const decision = scale(input({ observation: observation({ ...busy, workers }), currentReplicas: 3 }));
