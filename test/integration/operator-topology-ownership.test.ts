@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { TopologyResult } from '../../operator/ports.ts';
 import { createTopology } from '../../operator/topology.ts';
 import { faultProxy } from '../servers/index.ts';
@@ -192,6 +193,31 @@ describe('A broker that does not do as it is asked', () => {
     // To a user who is no administrator the broker says no more.
     assert.equal(reason, 'BrokerAccessRefused');
     assert.match(message, /nowhere/);
+  });
+});
+
+describe('The least rights', () => {
+  const ours = 'ordercache\\.(shop\\..+|delay\\.[0-9]+s)';
+  const least = {
+    configure: `^(${ours}|crm)$`,
+    write: `^(${ours}|amq\\.default)$`,
+    read: `^(${ours}|mes|crm)$`,
+  };
+
+  it('are enough to declare, to look at the queues, to migrate and to delete', async (t) => {
+    const b = await broker(t);
+    const uri = await b.v.addUser(least);
+    const credentials = credentialsFor(uri, b.v.managementUri, b.v.vhost);
+    const { username } = credentials;
+    await b.v.management('PUT', `users/${username}`, { password: username, tags: 'management' });
+    assert.equal((await b.topology.reconcile(policyWith(), credentials)).kind, 'Declared');
+    await b.channel.bindQueue(QUEUE, 'mes', 'surplus');
+    const second = policyWith({ ...known, rabbitmq: { queue: { revision: 2 } } });
+    assert.equal((await b.topology.reconcile(second, credentials)).kind, 'Declared');
+    assert.equal((await b.topology.release(second, credentials, 'Delete')).kind, 'Waiting');
+    await sleep(3_500);
+    assert.equal((await b.topology.release(second, credentials, 'Delete')).kind, 'Released');
+    assert.deepEqual(await b.queues(), []);
   });
 });
 
