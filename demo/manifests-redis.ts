@@ -21,10 +21,10 @@ maxmemory-policy volatile-lru
  */
 export function redisAcl(accounts: Accounts, keyPrefix: string): string {
   const table = ttlTableKey(keyPrefix);
-  const scripts = '+eval +evalsha +script|load +@hash +del +unlink +pexpire +time';
+  const recordCommands = '+eval +evalsha +hmget +hset +hdel +del +pexpire +time +get';
   const rights: Partial<Record<Account, string>> = {
-    worker: `~${keyPrefix}* ~${table} +@connection +@read ${scripts} +set -@dangerous +info`,
-    readers: `~${keyPrefix}* %R~${table} +@connection +@read ${scripts} -scan -@dangerous +info`,
+    worker: `~${keyPrefix}* ~${table} +@connection ${recordCommands} +set +scan +unlink -@dangerous +info`,
+    readers: `~${keyPrefix}* %R~${table} +@connection ${recordCommands} +hget -@dangerous +info`,
     auditor: '%R~* +@connection +@read -@dangerous +info',
   };
   const users = (Object.entries(rights) as [Account, string][]).map(([account, rules]) => {

@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { changeStatus, mesPublisher } from '../../docs/examples/order-change.ts';
+import { orderStatuses } from '../../docs/examples/order-status.ts';
+import { testDatabase, testRedis, testVhost } from '../servers/index.ts';
+
+test('docs/examples/order-status.ts reads an order, and knows one that does not exist', async (t) => {
+  const [redis, database] = [await testRedis(t), await testDatabase(t)];
+  await database.pool.query("INSERT INTO orders VALUES ('A-1', 'SHIPPED', 3)");
+  const statuses = orderStatuses({ redis: redis.uri, database: database.uri }, redis.keyPrefix);
+  const found = await statuses.of('A-1');
+  const missing = await statuses.of('A-2');
+  await statuses.close();
+  assert.deepEqual(found, { status: 'SHIPPED', version: '3', from: 'database' });
+  assert.equal(missing, null);
+});
+
+test('docs/examples/order-change.ts changes the row and publishes the event with its routing key', async (t) => {
+  const [vhost, database] = [await testVhost(t), await testDatabase(t)];
+  await database.pool.query("INSERT INTO orders VALUES ('A-1', 'RELEASED', 3)");
+  const channel = await (await vhost.connect()).createChannel();
+  await channel.assertExchange('mes', 'topic');
+  const { queue } = await channel.assertQueue('seen');
+  await channel.bindQueue(queue, 'mes', 'mes.order.status.#');
+
+  const publisher = mesPublisher(vhost.amqpUri);
+  await changeStatus(database.pool, publisher, 'A-1', 'PRODUCED');
+  await publisher.close();
+
+  const message = await channel.get(queue, { noAck: true });
+  const { rows } = await database.pool.query('SELECT status, version::text FROM orders');
+  assert.deepEqual(rows, [{ status: 'PRODUCED', version: '4' }]);
+  assert.ok(message);
+  assert.equal(message.fields.routingKey, 'mes.order.status.PRODUCED');
+  assert.equal(JSON.parse(message.content.toString()).status, 'PRODUCED');
+});
