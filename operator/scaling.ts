@@ -2,7 +2,6 @@
  * How many workers: ceil((arrival rate + backlog / targetDrainSeconds) / rate of one worker), within bounds, at the
  * speed that `behavior` allows. Pure; the decision carries the numbers it was made of.
  */
-import type { PauseReason } from '../api/worker-report.ts';
 import type {
   Measurement,
   Observation,
@@ -10,9 +9,9 @@ import type {
   ScalingFormula,
   ScalingHistory,
   ScalingInput,
-  WorkerSight,
 } from './ports.ts';
 import { effectiveBehavior, limitSpeed, recordRecommendation, stabilize } from './scaling-behavior.ts';
+import { type HoldReason, whyHold } from './scaling-hold.ts';
 
 /** Events per second of one worker, before anything is learned. */
 export const INITIAL_WORKER_RATE = 1000;
@@ -72,32 +71,6 @@ function formulaOf(input: ScalingInput): ScalingFormula | null {
   const workerRate = learned ?? INITIAL_WORKER_RATE;
   const wanted = Math.ceil((arrivalRate.value + backlog / targetDrainSeconds) / workerRate);
   return { arrivalRate: arrivalRate.value, backlog, targetDrainSeconds, workerRate, wanted };
-}
-
-interface HoldReason {
-  readonly reason: 'MetricsUnavailable' | 'WorkersCannotHelp';
-  readonly message: string;
-}
-
-/** More workers would not help while half of them or more wait for Redis, the database or the broker. */
-function whyHold(observation: Observation): HoldReason | null {
-  const outages = observation.workers.map(outagesOf).filter((reasons) => reasons.length > 0);
-  if (outages.length > 0 && outages.length * 2 >= observation.workers.length) {
-    const reasons = [...new Set(outages.flat())].sort().join(', ');
-    return { reason: 'WorkersCannotHelp', message: `Workers are paused: ${reasons}` };
-  }
-  for (const metric of [observation.ready, observation.inFlight, observation.arrivalRate]) {
-    if (metric.kind === 'Missing') return { reason: 'MetricsUnavailable', message: metric.because };
-    if (!Number.isFinite(metric.value) || metric.value < 0) {
-      return { reason: 'MetricsUnavailable', message: 'A metric is not a number from 0 up' };
-    }
-  }
-  return null;
-}
-
-/** While dead letters cannot be published only the events that need it wait; the others go on. */
-function outagesOf({ state, pausedBecause }: WorkerSight): readonly PauseReason[] {
-  return state === 'Paused' ? pausedBecause.filter((reason) => reason !== 'DeadLetterUnavailable') : [];
 }
 
 function hold(input: ScalingInput, current: number, { reason, message }: HoldReason): ScaleDecision {

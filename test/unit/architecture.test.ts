@@ -47,6 +47,7 @@ const DECISIONS = {
     'sampler-view',
     'scaling',
     'scaling-behavior',
+    'scaling-hold',
     'settings',
     'situation',
     'status',
