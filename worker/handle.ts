@@ -22,13 +22,15 @@ import { type Isolated, isolatingFailures } from './isolation.ts';
 import type { OrdersTable } from './orders-table.ts';
 import type { Outages } from './outages.ts';
 
+type Database = Pick<OrdersTable, 'read'>;
+
 /** What the story needs of the world. */
 export interface Handler {
   readonly config: WorkerConfig;
   readonly decode: EventDecoder;
-  readonly cache: () => OrderCache;
+  readonly cache: () => Pick<OrderCache, 'apply' | 'settle'>;
   /** Undefined: ReadThrough without a database. */
-  readonly database: () => OrdersTable | undefined;
+  readonly database: () => Database | undefined;
   /** The active TTL table; null: no record may be written. */
   readonly ttl: () => TtlTable | null;
   readonly outages: Outages;
@@ -95,7 +97,7 @@ function appliedOrder({ orderId, events }: OrderEvents) {
   return { orderId, expected: agreedRow(events.map(({ event }) => event)) };
 }
 
-async function readRows(database: OrdersTable | undefined, orders: readonly OrderEvents[]) {
+async function readRows(database: Database | undefined, orders: readonly OrderEvents[]) {
   if (database === undefined || orders.length === 0) return new Map<string, Row>();
   return database.read(orders.map(({ orderId }) => orderId));
 }

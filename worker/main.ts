@@ -52,7 +52,7 @@ async function run(environment: Environment): Promise<void> {
     { policy: policy.name, namespace: policy.namespace, strategy, address: server.address() },
     'started',
   );
-  await Promise.race([worker.start(), stopped]);
+  worker.start().catch((error: unknown) => fail('processing failed', { err: error }));
   await stopped;
   log.info('stopped');
 }
