@@ -7,6 +7,7 @@ import {
 } from './credentials.ts';
 import type { ManagementCredentials, Parsed, Problem, RedisCredentials, SecretData } from './ports.ts';
 import type { SecretReader, SecretState } from './secret-reader.ts';
+import { connectionSecrets } from './worker-route.ts';
 
 /** The referenced Secrets of a policy, read and parsed. A problem names the field and the key, never a value. */
 export interface PolicyCredentials {
@@ -40,11 +41,24 @@ export async function credentialsOf(
   return {
     management: management.credentials,
     redis: cache.credentials,
-    problems: all.map(({ problem }) => problem).filter((problem) => problem !== undefined),
+    problems: [sharedManagementSecret(policy), ...all.map(({ problem }) => problem)].filter(
+      (problem) => problem !== undefined,
+    ),
     version: `${management.version}/${cache.version}`,
     brokerIdentity: management.credentials && brokerIdentity(management.credentials),
     redisIdentity: cache.credentials && redisIdentity(cache.credentials),
   };
+}
+
+/** What workers mount may not be what the operator manages the broker with. */
+function sharedManagementSecret(policy: OrderCachePolicy): Problem | undefined {
+  const { name } = policy.spec.rabbitmq.managementSecretRef;
+  const mounted = [...connectionSecrets(policy)].find(([, secret]) => secret === name);
+  if (mounted === undefined) return undefined;
+  const message =
+    `spec.rabbitmq.managementSecretRef: expected a Secret of its own, got ${name}, which workers mount for the ` +
+    `${mounted[0]} connection`;
+  return problem('InvalidSpec', message);
 }
 
 interface Reference<C> {
@@ -75,7 +89,7 @@ function reference<C>(
   }
 }
 
-function problem(reason: 'SecretNotFound' | 'SecretInvalid', message: string): Problem {
+function problem(reason: 'SecretNotFound' | 'SecretInvalid' | 'InvalidSpec', message: string): Problem {
   return { kind: 'Problem', reason, message, retryable: false };
 }
 

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts';
+import { type Clock, pause } from './clock.ts';
 import { type KubernetesClient, KubernetesError } from './kubernetes-client.ts';
 import { type KubernetesObject, LEASE } from './kubernetes-objects.ts';
 import { type LeaseSpec, leaseSpec, leaseStep, type SeenLease, type Timing } from './leader-decision.ts';
@@ -118,15 +118,8 @@ export class LeaderElection {
     this.#renewed = undefined;
   }
 
-  async #pause(): Promise<void> {
-    const { clock, timing } = this.#options;
-    await new Promise<void>((resolve) => {
-      const cancel = clock.after(timing.retryMs, resolve);
-      this.#stopping.signal.addEventListener('abort', () => {
-        cancel();
-        resolve();
-      });
-    });
+  #pause(): Promise<void> {
+    return pause(this.#options.clock, this.#options.timing.retryMs, this.#stopping.signal);
   }
 }
 

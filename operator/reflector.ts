@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts';
+import { type Clock, pause } from './clock.ts';
 import { type KubernetesClient, KubernetesError } from './kubernetes-client.ts';
 import { type Kind, type KubernetesObject, keyOf } from './kubernetes-objects.ts';
 import { watchEvents } from './watch-events.ts';
@@ -173,12 +173,6 @@ export class Reflector<T extends KubernetesObject> {
     const delay = Math.min(BACKOFF_MS.max, BACKOFF_MS.initial * 2 ** Math.min(failures - 1, 10));
     const jittered = Math.round(delay * (0.5 + random()));
     onFailure(error, jittered);
-    await new Promise<void>((resolve) => {
-      const cancel = clock.after(jittered, resolve);
-      this.#stopping.signal.addEventListener('abort', () => {
-        cancel();
-        resolve();
-      });
-    });
+    await pause(clock, jittered, this.#stopping.signal);
   }
 }

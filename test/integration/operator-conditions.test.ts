@@ -74,6 +74,18 @@ test('a Secret without the key that is needed is named with the key and never wi
   assert.ok(!stalled.includes('very-secret'));
 });
 
+test('the management Secret is not handed to workers, even when a policy asks for it', async () => {
+  await apply('shared-secret', {
+    rabbitmq: { ...rabbitmq(), connectionSecretRef: { name: 'rabbitmq-admin' } },
+  });
+  const stalled = await readyWith(scene, 'shared-secret', 'InvalidSpec');
+  assert.match(
+    condition(stalled, 'Ready')?.message ?? '',
+    /managementSecretRef: expected a Secret of its own/,
+  );
+  assert.equal(await scene.get(deploymentAt('shared-secret')), undefined);
+});
+
 function rabbitmq() {
   return (policy(scene.namespace, 'x').spec as { rabbitmq: object }).rabbitmq;
 }
