@@ -190,9 +190,8 @@ describe('A broker that does not do as it is asked', () => {
     const { reason, message } = problem(
       await b.topology.reconcile(policyWith(), { ...b.credentials, vhost: 'nowhere' }),
     );
-    // To a user who is no administrator the broker says no more.
-    assert.equal(reason, 'BrokerAccessRefused');
-    assert.match(message, /nowhere/);
+    assert.equal(reason, 'BrokerUnavailable');
+    assert.match(message, /does vhost nowhere exist\?$/);
   });
 });
 

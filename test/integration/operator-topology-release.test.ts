@@ -131,6 +131,14 @@ describe('A policy deleted with Delete', () => {
     assert.equal((await released(b, policyWith())).kind, 'Released');
   });
 
+  it('is done where there is no vhost any more', async (t) => {
+    const b = await broker(t);
+    await b.declared(policyWith());
+    const gone = { ...b.credentials, vhost: `${b.v.vhost}-gone` };
+    const result = await b.topology.release(policyWith(), gone, 'Delete');
+    assert.deepEqual(result, { kind: 'Released', changes: [], leftovers: [] });
+  });
+
   it('is retried while the broker is away', async (t) => {
     const b = await broker(t);
     const away = { ...b.credentials, managementUri: 'http://127.0.0.1:1' };
