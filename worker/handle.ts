@@ -93,8 +93,8 @@ async function synchronise(orders: readonly OrderEvents[], worker: Handler): Pro
 
 const ABSENT = { kind: 'absent' } as const;
 
-function appliedOrder({ orderId, events }: OrderEvents) {
-  return { orderId, expected: agreedRow(events.map(({ event }) => event)) };
+function appliedOrder({ orderId, events, versioned }: OrderEvents) {
+  return { orderId, expected: versioned ? agreedRow(events.map(({ event }) => event)) : null };
 }
 
 async function readRows(database: Database | undefined, orders: readonly OrderEvents[]) {

@@ -144,7 +144,8 @@ export class Worker {
         if (error instanceof Abandoned) return;
         throw error;
       }
-      const redelivered = batch.filter((delivery) => delivery.redelivered).length;
+      let redelivered = 0;
+      for (const delivery of batch) if (delivery.redelivered) redelivered++;
       this.metrics.batch(batch.length, redelivered, (Date.now() - this.#batchSince) / 1_000);
       this.#batchSince = undefined;
     }
