@@ -44,7 +44,7 @@ async function playRound(
     await stage.warm();
     await stage.fill(queue);
     await sleep(500);
-    const measurement = await measure(runner, port, options.events);
+    const measurement = await measure(runner, port, options);
     await checkEffect(name, stage, queue);
     return measurement;
   } finally {

@@ -4,9 +4,10 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Contender } from './contenders.ts';
+import type { BenchOptions } from './options.ts';
 
 export interface Measurement {
-  /** From the first acknowledgement that was seen to the last. */
+  /** From the end of the warm-up to the last acknowledgement. */
   readonly eventsPerSecond: number;
   /** User and system time of the process, between the same two moments. */
   readonly cpuMicrosecondsPerEvent: number;
@@ -22,19 +23,23 @@ interface Sample {
   readonly outcomes: Readonly<Record<string, number>>;
 }
 
-/** How often the process is asked when the first or the last event is near; seldom between, since asking costs. */
+/** How often the process is asked when the first or the last measured event is near; seldom between, since asking costs. */
 const NEAR_MILLISECONDS = 20;
 const BETWEEN_MILLISECONDS = 400;
 const PATIENCE_MILLISECONDS = 120_000;
 
-/** Runs the process until it has acknowledged that many events. @throws Error with its output when it does not */
-export async function measure(contender: Contender, port: number, events: number): Promise<Measurement> {
+/** Runs the process until it has acknowledged all events. @throws Error with its output when it does not */
+export async function measure(
+  contender: Contender,
+  port: number,
+  options: BenchOptions,
+): Promise<Measurement> {
   const child = start(contender);
   const output: Buffer[] = [];
   child.stdout?.on('data', (chunk) => output.push(chunk));
   child.stderr?.on('data', (chunk) => output.push(chunk));
   try {
-    const [first, last] = await untilAcknowledged(child, port, events);
+    const [first, last] = await untilAcknowledged(child, port, options);
     return {
       ...ratesBetween(first, last),
       peakMemoryMiB: await peakMemoryMiB(child.pid),
@@ -60,14 +65,15 @@ function start({ script, argument, nodeOptions, environment }: Contender): Child
 async function untilAcknowledged(
   child: ChildProcess,
   port: number,
-  events: number,
+  { warmUp, events: measured }: BenchOptions,
 ): Promise<[Sample, Sample]> {
+  const events = warmUp + measured;
   const deadline = Date.now() + PATIENCE_MILLISECONDS;
   let first: Sample | undefined;
   while (Date.now() < deadline) {
     if (child.exitCode !== null) throw new Error(`ended with exit code ${child.exitCode}`);
     const sample = await takeSample(child, port);
-    if (sample !== undefined && sample.acknowledged > 0) {
+    if (sample !== undefined && sample.acknowledged > warmUp) {
       first ??= sample;
       if (sample.acknowledged >= events) return [first, sample];
     }

@@ -4,8 +4,10 @@ export const CONTENDERS = ['acknowledge-only', 'plain', 'write-through', 'read-t
 export type ContenderName = (typeof CONTENDERS)[number];
 
 export interface BenchOptions {
-  /** Events in each round. */
+  /** Events in each round, those of the warm-up not counted. */
   readonly events: number;
+  /** Events with which each process begins each round: what a long-running process is like is measured. */
+  readonly warmUp: number;
   /** Orders that they are about; every second one is cached when the round begins. */
   readonly orders: number;
   readonly rounds: number;
@@ -22,8 +24,9 @@ export interface BenchOptions {
 }
 
 export const USAGE = `usage: node test/bench/bench.ts [options]
-  --events N     events in each round (100000)
-  --orders N     orders that they are about, every second one cached (100000)
+  --events N     measured events in each round (100000)
+  --warm-up N    events before them, with which the process gets going (20000)
+  --orders N     orders that they are about, every second one cached (as many as events)
   --rounds N     rounds for each contender (3)
   --prefetch N   prefetch of the worker (500)
   --hot PERCENT  share of the events that are about one order (0)
@@ -40,6 +43,7 @@ export function benchOptions(args: string[]): BenchOptions {
     args,
     options: {
       events: text,
+      'warm-up': text,
       orders: text,
       rounds: text,
       prefetch: text,
@@ -51,9 +55,11 @@ export function benchOptions(args: string[]): BenchOptions {
     },
   });
   const events = wholeNumber('events', values.events, 100_000, 1_000_000);
+  const warmUp = wholeNumber('warm-up', values['warm-up'], 20_000, 1_000_000);
   return {
     events,
-    orders: wholeNumber('orders', values.orders, events, 1_000_000),
+    warmUp,
+    orders: wholeNumber('orders', values.orders, events + warmUp, 2_000_000),
     rounds: wholeNumber('rounds', values.rounds, 3, 100),
     prefetch: wholeNumber('prefetch', values.prefetch, 500, 10_000),
     hotPercent: wholeNumber('hot', values.hot, 0, 100),

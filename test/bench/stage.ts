@@ -142,8 +142,9 @@ async function fill(connection: ChannelModel, queue: string, options: BenchOptio
   const dead = { durable: true, arguments: { 'x-queue-type': 'quorum' } };
   await channel.assertQueue(deadLetterQueueName(queue), dead);
   await channel.assertQueue(queue, { durable: true, arguments: queueArguments(queue) });
-  for (let start = 0; start < options.events; start += 2_000) {
-    const end = Math.min(start + 2_000, options.events);
+  const events = options.warmUp + options.events;
+  for (let start = 0; start < events; start += 2_000) {
+    const end = Math.min(start + 2_000, events);
     for (let index = start; index < end; index += 1) publish(channel, queue, index, options);
     await channel.waitForConfirms();
   }

@@ -66,11 +66,19 @@ export function table(all: readonly Figures[]): string {
   return [header, ...rows].map(line).join('\n');
 }
 
-export function heading({ events, orders, rounds, prefetch, hotPercent, versioned }: BenchOptions): string {
+export function heading({
+  events,
+  warmUp,
+  orders,
+  rounds,
+  prefetch,
+  hotPercent,
+  versioned,
+}: BenchOptions): string {
   const hot = hotPercent > 0 ? `, ${hotPercent} % of the events about one order` : '';
   const versions = versioned ? ', events with versions' : '';
   return (
-    `${thousands(events)} events about ${thousands(orders)} orders${hot}${versions}; every second order cached; ` +
+    `${thousands(events)} events after ${thousands(warmUp)} of warm-up, about ${thousands(orders)} orders${hot}${versions}; every second order cached; ` +
     `${rounds} rounds; quorum queue, persistent JSON; prefetch ${prefetch}, plain 100`
   );
 }
