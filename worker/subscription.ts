@@ -1,15 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
+import type { Channel, ChannelModel } from 'amqplib';
 import type { Logger } from 'pino';
-import { type Acknowledgement, Acknowledgements } from './acknowledgements.ts';
 import { backoffDelay, PROBE } from './backoff.ts';
+import { ANSWER_DEADLINE, ConsumingChannel } from './consuming-channel.ts';
 import { within } from './deadline.ts';
-import type { Delivery, Source } from './delivery.ts';
+import type { Delivery } from './delivery.ts';
 import { LogLimit } from './log-limit.ts';
 import { closeQuietly, type RabbitMQConnection } from './rabbitmq-connection.ts';
-import { Signal } from './signal.ts';
 
-const ANSWER_DEADLINE = 10_000;
 const CONNECTION_DEADLINE = 60_000;
 
 /**
@@ -24,7 +22,7 @@ export class Subscription {
   readonly #log: Logger;
   readonly #limit = new LogLimit(3);
   readonly #stop = new AbortController();
-  #current: OpenChannel | undefined;
+  #current: ConsumingChannel | undefined;
   #wanted = true;
   #established = false;
 
@@ -103,7 +101,7 @@ export class Subscription {
   async #consume(model: ChannelModel): Promise<void> {
     const channel = await openChannel(model);
     if (this.#stop.signal.aborted) return closeQuietly(channel);
-    const open = new OpenChannel(this.queue, channel, this.#deliver, (error) => this.#logFailure(error));
+    const open = new ConsumingChannel(this.queue, channel, this.#deliver, (error) => this.#logFailure(error));
     this.#current = open;
     try {
       await within(ANSWER_DEADLINE, 'basic.qos', channel.prefetch(this.#prefetch));
@@ -137,94 +135,5 @@ async function openChannel(model: ChannelModel): Promise<Channel> {
   } catch (error) {
     opening.then(closeQuietly, () => undefined);
     throw error;
-  }
-}
-
-class OpenChannel implements Source {
-  readonly queue: string;
-  readonly acknowledgements = new Acknowledgements();
-  readonly #channel: Channel;
-  readonly #deliver: (delivery: Delivery) => void;
-  #open = true;
-  #consumerTag: string | undefined;
-  #consuming = false;
-  readonly #change = new Signal();
-
-  constructor(
-    queue: string,
-    channel: Channel,
-    deliver: (delivery: Delivery) => void,
-    onError: (error: Error) => void,
-  ) {
-    this.queue = queue;
-    this.#channel = channel;
-    this.#deliver = deliver;
-    channel.on('error', onError);
-    channel.on('close', () => this.#closed());
-  }
-
-  get open(): boolean {
-    return this.#open;
-  }
-
-  /**
-   * A channel may be closing before its event says so; it refuses then. The message was not acknowledged, and comes
-   * again.
-   */
-  acknowledge({ tag, multiple }: Acknowledgement): void {
-    if (!this.#open) return;
-    try {
-      // amqplib reads nothing else of the message.
-      this.#channel.ack({ fields: { deliveryTag: tag } } as ConsumeMessage, multiple);
-    } catch {
-      this.#closed();
-    }
-  }
-
-  wake(): void {
-    this.#change.notify();
-  }
-
-  async setConsuming(wanted: boolean): Promise<void> {
-    if (wanted === this.#consuming) return;
-    if (wanted) {
-      const consume = this.#channel.consume(this.queue, (message) => this.#receive(message));
-      this.#consumerTag = (await within(ANSWER_DEADLINE, 'basic.consume', consume)).consumerTag;
-    } else {
-      await within(ANSWER_DEADLINE, 'basic.cancel', this.#channel.cancel(this.#consumerTag ?? ''));
-    }
-    this.#consuming = wanted;
-    this.#change.notify();
-  }
-
-  /** Resolves when the channel has closed, or should consume and does not, or the other way round. */
-  async changed(wanted: () => boolean): Promise<void> {
-    while (this.#open && wanted() === this.#consuming) await this.#change.next();
-  }
-
-  async cancelled(): Promise<void> {
-    while (this.#open && this.#consuming) await this.#change.next();
-  }
-
-  /** The broker reads a channel's frames in order, so it has seen every acknowledgement before. */
-  async close(): Promise<void> {
-    if (!this.#open) return;
-    this.#closed();
-    await closeQuietly(this.#channel);
-  }
-
-  #receive(message: ConsumeMessage | null): void {
-    if (message === null) {
-      void this.close();
-      return;
-    }
-    const { deliveryTag: tag, redelivered } = message.fields;
-    this.acknowledgements.delivered(tag);
-    this.#deliver({ source: this, tag, redelivered, body: message.content, properties: message.properties });
-  }
-
-  #closed(): void {
-    this.#open = false;
-    this.#change.notify();
   }
 }
