@@ -11,9 +11,8 @@ export async function warm(settings: Settings): Promise<void> {
   let cached = 0;
   for (let from = 0; from < settings.hotOrders; from += 200) {
     const numbers = Array.from({ length: Math.min(200, settings.hotOrders - from) }, (_, i) => from + i);
-    cached += (await Promise.allSettled(numbers.map((number) => reader.get(orderIdOf(number))))).filter(
-      ({ status }) => status === 'fulfilled',
-    ).length;
+    const reads = await Promise.allSettled(numbers.map((number) => reader.get(orderIdOf(number))));
+    cached += reads.filter(({ status }) => status === 'fulfilled').length;
   }
   await close();
   print({ kind: 'warmed', cached });
