@@ -1,4 +1,4 @@
-import { queueName } from '../api/names.ts';
+import { FINALIZER, queueName } from '../api/names.ts';
 import type { OrderCachePolicy } from '../api/policy.ts';
 
 /** A policy and what it lays claim to. An identity is undefined while its Secret cannot be read. */
@@ -25,10 +25,13 @@ export function conflictOf(claim: Claim, all: Iterable<Claim>): Conflict | undef
   return undefined;
 }
 
+/** Within one second, the one that has already been acted on counts as the older. */
 function isOlder(one: Claim, other: Claim): boolean {
   const [a, b] = [one.policy.metadata, other.policy.metadata];
   const [createdA, createdB] = [Date.parse(a.creationTimestamp), Date.parse(b.creationTimestamp)];
-  return createdA === createdB ? a.uid < b.uid : createdA < createdB;
+  if (createdA !== createdB) return createdA < createdB;
+  const [actedA, actedB] = [a, b].map(({ finalizers }) => finalizers?.includes(FINALIZER) ?? false);
+  return actedA === actedB ? a.uid < b.uid : actedA === true;
 }
 
 function queueConflict(claim: Claim, other: Claim): Conflict | undefined {

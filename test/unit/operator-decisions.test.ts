@@ -128,6 +128,14 @@ test('of two policies of the same second one yields, and always the same', () =>
   assert.equal(conflictOf(b, [b, a])?.reason, 'QueueConflict');
 });
 
+test('of two policies of the same second the one that has been acted on keeps what it has', () => {
+  const [a, b] = [claim('a', EARLY, { queue: 'q' }), claim('b', EARLY, { queue: 'q' })];
+  const metadata = { ...b.policy.metadata, finalizers: ['ordercache.io/cleanup'] };
+  const settled = { ...b, policy: { ...b.policy, metadata } };
+  assert.equal(conflictOf(settled, [a, settled]), undefined);
+  assert.equal(conflictOf(a, [a, settled])?.reason, 'QueueConflict');
+});
+
 const seen = (holderIdentity: string, unchangedSince: number): SeenLease => ({
   spec: { holderIdentity, leaseDurationSeconds: 15 },
   unchangedSince,
