@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { after, before, it } from 'node:test';
+import { BrokerByHand } from './broker.ts';
+import { PolicyOnCluster, QUEUE, WORKERS } from './policy.ts';
+import { NAMESPACE, openScene, type Scene } from './scene.ts';
+
+/** What people do by hand to things that a policy owns. The broker is looked at each minute, Kubernetes all the time. */
+
+let scene: Scene;
+let policy: PolicyOnCluster;
+let broker: BrokerByHand;
+
+before(async () => {
+  scene = await openScene();
+  policy = new PolicyOnCluster(scene.kubectl);
+  broker = new BrokerByHand(scene.connections);
+  await policy.apply({ scaling: { minReplicas: 0, maxReplicas: 0 } });
+  await policy.ready();
+});
+after(() => policy.delete());
+
+it('bindings that were edited by hand are as declared within a minute, while the minute is used', async () => {
+  const declared = ['crm crm.order.status.#', 'mes mes.order.status.#'];
+  assert.deepEqual(await broker.bindings(QUEUE), declared);
+  await broker.unbind(QUEUE, 'mes', 'mes.order.status.#');
+  await broker.bind(QUEUE, 'crm', 'crm.invoice.#');
+  assert.deepEqual(await broker.bindings(QUEUE), ['crm crm.invoice.#', 'crm crm.order.status.#']);
+  await scene.kubectl.until('the bindings are repaired', 65, async () => {
+    return JSON.stringify(await broker.bindings(QUEUE)) === JSON.stringify(declared);
+  });
+});
+
+it('owned objects that were edited are as before within 10 s', async () => {
+  const template = () => read('deployment', '{.spec.template}');
+  const [before, owned] = [await template(), await policy.owned()];
+  const env = [{ op: 'add', path: '/spec/template/spec/containers/0/env/0/value', value: '/elsewhere' }];
+  await edit('deployment', ['--type=json', '-p', JSON.stringify(env)]);
+  await edit('configmap', ['--type=merge', '-p', JSON.stringify({ data: { 'config.json': '{}' } })]);
+  await edit('poddisruptionbudget', ['--type=merge', '-p', JSON.stringify({ spec: { maxUnavailable: 7 } })]);
+  await scene.kubectl.until('they are repaired', 10, async () => {
+    const config = await read('configmap', '{.data.config\\.json}');
+    const budget = await read('poddisruptionbudget', '{.spec.maxUnavailable}');
+    return (await template()) === before && config.length > 2 && budget === '1';
+  });
+  assert.deepEqual(await policy.owned(), owned);
+});
+
+it('owned objects that were deleted are there again within 10 s', async () => {
+  const before = await policy.owned();
+  const names = Object.keys(before).map((name) => name.toLowerCase());
+  await scene.kubectl.run(['delete', '-n', NAMESPACE, '--wait=false', ...names]);
+  await scene.kubectl.until('they are there again', 10, async () => {
+    const now = await policy.owned();
+    const isNew = (name: string) => now[name] !== undefined && now[name] !== before[name];
+    return Object.keys(before).every(isNew);
+  });
+  await policy.ready();
+});
+
+function on(kind: string): string[] {
+  return [kind, WORKERS, '-n', NAMESPACE];
+}
+
+async function edit(kind: string, patch: readonly string[]): Promise<void> {
+  await scene.kubectl.run(['patch', ...on(kind), ...patch]);
+}
+
+function read(kind: string, path: string): Promise<string> {
+  return scene.kubectl.run(['get', ...on(kind), '-o', `jsonpath=${path}`]);
+}

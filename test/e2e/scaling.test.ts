@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { BrokerByHand } from './broker.ts';
+import { POLICY, PolicyOnCluster, QUEUE } from './policy.ts';
+import { NAMESPACE, openScene, type Scene } from './scene.ts';
+import { Shop } from './shop.ts';
+
+/** The tests follow each other. Of a worker that it does not know the operator expects 1,000 events a second. */
+
+let scene: Scene;
+let policy: PolicyOnCluster;
+let shop: Shop;
+let broker: BrokerByHand;
+
+before(async () => {
+  scene = await openScene();
+  policy = new PolicyOnCluster(scene.kubectl);
+  shop = new Shop(scene.connections);
+  broker = new BrokerByHand(scene.connections);
+  const behavior = { scaleDown: { stabilizationWindowSeconds: 5 } };
+  await policy.apply({ scaling: { minReplicas: 0, maxReplicas: 3, targetDrainSeconds: 1, behavior } });
+  await policy.ready();
+});
+after(async () => {
+  await shop.close();
+  await policy.delete();
+});
+
+describe('mode Auto', () => {
+  it('is Ready without a worker where there is nothing to do', async () => {
+    assert.equal((await policy.ready()).status.replicas, 0);
+    assert.deepEqual(await policy.untilWorkers(0), []);
+  });
+
+  it('starts as many workers as the backlog needs, and lets them go when it is gone', async () => {
+    const ids = await shop.makeOrders(4000);
+    await shop.change('mes', ids, 'IN_PRODUCTION');
+    await policy.untilWorkers(3);
+    await scene.kubectl.until('the backlog is gone', 30, async () => (await broker.ready(QUEUE)) === 0);
+    await policy.untilWorkers(0);
+    const told = await policy.notes('Scaled');
+    assert.ok(
+      told.some((note) => note.startsWith('Scaled the workers from 0 to 3: ')),
+      told.join('\n'),
+    );
+    await policy.ready();
+  });
+});
+
+describe('mode Manual', () => {
+  it('keeps the number that runs, and writes it into the spec', async () => {
+    await policy.patch({ scaling: { minReplicas: 1 } });
+    const pods = await policy.untilWorkers(1);
+    await policy.patch({ scaling: { mode: 'Manual' } });
+    await scene.kubectl.until('the number is in the spec', 15, async () => {
+      return (await policy.get()).spec.scaling?.replicas === 1;
+    });
+    await policy.ready();
+    assert.equal((await policy.untilWorkers(1))[0]?.metadata.uid, pods[0]?.metadata.uid);
+  });
+
+  it('follows kubectl scale, and stays Ready meanwhile', async () => {
+    const statuses: string[] = [];
+    const path = 'jsonpath={.status.conditions[?(@.type=="Ready")].status}{"\\n"}';
+    const watch = scene.kubectl.follow(
+      ['get', 'ocp', POLICY, '-n', NAMESPACE, '--watch', '-o', path],
+      (line) => statuses.push(line),
+    );
+    try {
+      await kubectlScale(2);
+      await policy.untilWorkers(2);
+      await scene.kubectl.until('/scale says 2', 15, async () => (await scale()).status.replicas === 2);
+      await kubectlScale(1);
+      await policy.untilWorkers(1);
+      await scene.kubectl.until('/scale says 1', 15, async () => (await scale()).status.replicas === 1);
+    } finally {
+      watch.kill();
+    }
+    assert.ok(statuses.length > 2, 'the watch has seen it');
+    assert.deepEqual([...new Set(statuses)], ['True']);
+  });
+});
+
+describe('mode Auto again', () => {
+  it('ignores the number in the spec, leaves it there, and says so', async () => {
+    await kubectlScale(3);
+    await policy.untilWorkers(3);
+    await policy.patch({ scaling: { mode: 'Auto' } });
+    await policy.untilWorkers(1);
+    assert.equal((await policy.get()).spec.scaling?.replicas, 3);
+    assert.deepEqual(await policy.notes('ReplicasIgnored'), [
+      'spec.scaling.replicas is ignored while spec.scaling.mode is Auto',
+    ]);
+  });
+});
+
+async function kubectlScale(replicas: number): Promise<void> {
+  await scene.kubectl.run(['scale', `ocp/${POLICY}`, '-n', NAMESPACE, `--replicas=${replicas}`]);
+}
+
+interface Scale {
+  readonly spec: { readonly replicas: number };
+  readonly status: { readonly replicas: number; readonly selector: string };
+}
+
+async function scale(): Promise<Scale> {
+  const path = `/apis/ordercache.io/v1alpha1/namespaces/${NAMESPACE}/ordercachepolicies/${POLICY}/scale`;
+  return JSON.parse(await scene.kubectl.run(['get', '--raw', path])) as Scale;
+}
