@@ -9,8 +9,8 @@ export type ApplyOutcome =
   | { readonly kind: 'dropped' }
   /** The record says already what every event in hand says. */
   | { readonly kind: 'unchanged' }
-  /** The record carries the ticket now and must be settled. `record` is what it says. */
-  | { readonly kind: 'marked'; readonly record: CachedRecord };
+  /** The record carries the ticket now and must be settled. */
+  | { readonly kind: 'marked' };
 
 /** What `settle` did to an order. */
 export type SettleOutcome =
@@ -44,6 +44,7 @@ const APPLY_OUTCOMES: readonly ApplyOutcome[] = [
   { kind: 'voided' },
   { kind: 'dropped' },
   { kind: 'unchanged' },
+  { kind: 'marked' },
 ];
 
 const SETTLE_OUTCOMES: readonly SettleOutcome[] = [
@@ -64,7 +65,6 @@ const FILL_OUTCOMES: readonly FillOutcome[] = [
 ];
 
 export function readApplyReply(reply: unknown): ApplyOutcome {
-  if (Array.isArray(reply)) return { kind: 'marked', record: readRecord(reply) };
   return pick(APPLY_OUTCOMES, reply);
 }
 

@@ -14,7 +14,7 @@ import { PROVE_MASTER, WRITE } from './fragments.ts';
  *   1  voided: it was a placeholder and is deleted, so that the fill of its holder is refused
  *   2  dropped: it was a record and is deleted (in mark: for want of memory)
  *   3  unchanged: the record has this version of this source, and this status
- *   {status, version or nil, source or nil}  marked with the ticket
+ *   4  marked with the ticket
  */
 export const APPLY = `
 ${WRITE}
@@ -22,27 +22,32 @@ ${PROVE_MASTER}
 local mode, token = ARGV[1], ARGV[2]
 local results, wrote = {}, false
 for i, key in ipairs(KEYS) do
-  local found = redis.pcall('HMGET', key,
-    '${FIELDS.status}', '${FIELDS.version}', '${FIELDS.source}', '${FIELDS.lease}')
+  local found
+  if mode == 'mark' then
+    found = redis.pcall('HMGET', key, '${FIELDS.status}', '${FIELDS.lease}')
+  else
+    found = redis.pcall('HMGET', key,
+      '${FIELDS.status}', '${FIELDS.lease}', '${FIELDS.version}', '${FIELDS.source}')
+  end
   local status = found[1]
   local result = 0
   if found.err then
     if not string.find(found.err, 'WRONGTYPE', 1, true) then return redis.error_reply(found.err) end
   elseif not status then
-    if found[4] then
+    if found[2] then
       redis.call('DEL', key)
       result = 1
     end
   elseif mode == 'mark' then
     if write('HSET', key, '${FIELDS.ticket}', token) then
-      result = {status, found[2], found[3]}
+      result = 4
     else
       redis.call('DEL', key)
       result = 2
     end
   else
     local version = ARGV[2 * i + 1]
-    if version ~= '' and version == found[2] and token ~= '' and token == found[3]
+    if version ~= '' and version == found[3] and token ~= '' and token == found[4]
       and ARGV[2 * i + 2] == status then
       result = 3
     else

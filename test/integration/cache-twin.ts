@@ -40,7 +40,7 @@ export class CacheTwin {
     const entry = this.entries.get(orderId);
     if (entry?.kind !== 'record') return this.#void(orderId);
     this.entries.set(orderId, { ...entry, ticket });
-    return { kind: 'marked', record: entry.record };
+    return { kind: 'marked' };
   }
 
   drop(orderId: string, expected: VersionedRow | null): ApplyOutcome {

@@ -21,7 +21,7 @@ const retry: RetrySettings = {
   ],
 };
 const row = (version: string | null): Row => ({ status: 'PAID', version });
-const marked: ApplyOutcome = { kind: 'marked', record: { status: 'NEW', version: '1', source: 's' } };
+const marked: ApplyOutcome = { kind: 'marked' };
 const dropped: SettleOutcome = { kind: 'dropped', because: 'NoRow' };
 
 test('records are marked for the row only with WriteThrough, and only while a TTL table lets them be written', () => {
