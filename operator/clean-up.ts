@@ -13,9 +13,12 @@ const WORKERS_RECHECK_SECONDS = 2;
 /** A queue that is to be looked at again so soon only waits for its consumers to go. */
 const DRAINED_SECONDS = 1;
 
-/** Each part is tried, whatever became of the other, and not again once it is done. */
-export async function cleanUpAfter(world: World, seen: Seen): Promise<CleanUp> {
-  if (seen.policy.spec.deletionPolicy === 'Delete') {
+/**
+ * Each part is tried, whatever became of the other, and not again once it is done. In the last attempt nothing waits for
+ * workers: Redis and the broker must hear of the end even so.
+ */
+export async function cleanUpAfter(world: World, seen: Seen, isLast: boolean): Promise<CleanUp> {
+  if (seen.policy.spec.deletionPolicy === 'Delete' && !isLast) {
     const ending = await endWorkers(world, seen);
     if (ending !== undefined) return { ...ending, leftovers: all(seen) };
   }

@@ -56,14 +56,24 @@ export function deletionVerdict(cleanUp: CleanUp, circumstances: Circumstances):
   return { kind: 'Retry', afterSeconds: RETRY_SECONDS, reason, message, outlook };
 }
 
+/** The policy is let go after one try, whatever comes of it. */
+export function isLastAttempt(circumstances: Circumstances): boolean {
+  return reasonToHurry(circumstances) !== undefined;
+}
+
+function reasonToHurry({ abandoned, namespaceTerminating, secretGone }: Circumstances): string | undefined {
+  if (abandoned) return 'given up by annotation';
+  if (namespaceTerminating) return 'the namespace is being deleted';
+  return secretGone ? 'a Secret is gone' : undefined;
+}
+
 function reasonToRelease(
   cleanUp: Exclude<CleanUp, { kind: 'Clean' }>,
   circumstances: Circumstances,
 ): string | undefined {
-  const { abandoned, namespaceTerminating, secretGone, deletingForSeconds } = circumstances;
-  if (abandoned) return 'given up by annotation';
-  if (namespaceTerminating) return 'the namespace is being deleted';
-  if (secretGone) return 'a Secret is gone';
+  const hurry = reasonToHurry(circumstances);
+  if (hurry !== undefined) return hurry;
+  const { deletingForSeconds } = circumstances;
   if (cleanUp.kind === 'Waiting' || cleanUp.reason === 'QueueNotEmpty') return undefined;
   return deletingForSeconds > PATIENCE_SECONDS ? `${cleanUp.message}, for five minutes` : undefined;
 }

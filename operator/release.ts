@@ -2,7 +2,7 @@
 import { ABANDON_ANNOTATION } from '../api/names.ts';
 import { cleanUpAfter, deletingFor } from './clean-up.ts';
 import { deletingConditions } from './conditions.ts';
-import { type Circumstances, type DeletionVerdict, deletionVerdict } from './deletion.ts';
+import { type Circumstances, type DeletionVerdict, deletionVerdict, isLastAttempt } from './deletion.ts';
 import { hasFinalizer, removeFinalizer } from './finalizer.ts';
 import type { Seen } from './observe.ts';
 import { timestamp, writeStatus } from './report.ts';
@@ -11,8 +11,9 @@ import type { World } from './world.ts';
 
 export async function release(world: World, seen: Seen): Promise<Next> {
   if (!hasFinalizer(seen.policy)) return forget(world, seen);
-  const cleanUp = await cleanUpAfter(world, seen);
-  const verdict = deletionVerdict(cleanUp, await circumstancesOf(world, seen));
+  const circumstances = await circumstancesOf(world, seen);
+  const cleanUp = await cleanUpAfter(world, seen, isLastAttempt(circumstances));
+  const verdict = deletionVerdict(cleanUp, circumstances);
   if (verdict.kind === 'Retry') return retry(world, seen, verdict);
   await tellLeftovers(world, seen, verdict);
   await removeFinalizer(world, seen.policy);

@@ -125,6 +125,32 @@ test('workers empty the queue before they are stopped', async () => {
   assert.deepEqual(callsOf('draining').slice(-2), ['erase draining', 'release draining Delete']);
 });
 
+test('given up while workers still drain the queue, Redis is told all the same', async () => {
+  outside.releaseAnswer = () => ({
+    kind: 'Problem',
+    reason: 'QueueNotEmpty',
+    message: 'The queue holds messages',
+    retryable: true,
+    changes: [],
+  });
+  const spec = {
+    deletionPolicy: 'Delete',
+    scaling: { minReplicas: 1 },
+    workers: { nodeSelector: { no: 'x' } },
+  };
+  await scene.apply(at('given-up'), policy(scene.namespace, 'given-up', spec));
+  const deployment = path(scene.namespace, 'deployments', 'given-up-cache-sync');
+  await eventually('the Deployment', async () => void (await existing(scene, deployment)));
+  await scene.delete(at('given-up'));
+  await eventually('QueueNotEmpty', async () => {
+    assert.equal(condition(await existing(scene, at('given-up')), 'Ready')?.reason, 'QueueNotEmpty');
+  });
+  assert.ok(!callsOf('given-up').includes('erase given-up'));
+  await scene.patch(at('given-up'), { metadata: { annotations: { 'ordercache.io/abandon': 'true' } } });
+  await gone('the policy', at('given-up'));
+  assert.ok(callsOf('given-up').includes('erase given-up'));
+});
+
 test('nothing owned is made again once the policy is being deleted', async () => {
   outside.releaseAnswer = () => ({
     kind: 'Problem',
