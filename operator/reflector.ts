@@ -69,8 +69,12 @@ export class Reflector<T extends KubernetesObject> {
     return this.#store.values();
   }
 
-  /** Takes over what a write of ours returned, ahead of the watch, which brings it too. */
+  /**
+   * Takes over what a write of ours returned, ahead of the watch, which brings it too. Where the watch is past that
+   * already, the answer is the older news: it would hide a change that no event brings again.
+   */
   learn(object: T): void {
+    if (Number(object.metadata.resourceVersion) <= Number(this.#resourceVersion)) return;
     this.#store.set(keyOf(object), object);
   }
 
