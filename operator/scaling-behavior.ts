@@ -69,8 +69,8 @@ export function recordScaling(
 }
 
 /**
- * Adds what is wanted now. The very first entry is what was there before, so that a restarted operator does not scale
- * down before the stabilization window has passed once.
+ * Adds what is wanted now. When nothing is known of the window, its first entry is what was there before: neither after a
+ * restart of the operator nor after a time of Manual or without metrics do the workers go down before it has passed once.
  */
 export function recordRecommendation(
   history: ScalingHistory,
@@ -82,7 +82,7 @@ export function recordRecommendation(
   const { scaleUp, scaleDown } = behavior;
   const window = Math.max(scaleUp.stabilizationWindowSeconds, scaleDown.stabilizationWindowSeconds);
   const known = history.recommendations.filter(({ at }) => at > now - window * 1000);
-  const before = history.recommendations.length === 0 ? [{ at: now, replicas: current }] : known;
+  const before = known.length === 0 ? [{ at: now, replicas: current }] : known;
   return { ...history, recommendations: [...before, { at: now, replicas: wanted }] };
 }
 

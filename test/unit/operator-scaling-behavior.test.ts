@@ -186,8 +186,16 @@ describe('Stabilization', () => {
     const behavior = windows(0, 300);
     const history = recordRecommendation(EMPTY_HISTORY, 10, 1, behavior, NOW);
     assert.equal(stabilize(history, 10, behavior, NOW), 10);
-    const later = recordRecommendation(history, 10, 1, behavior, NOW + 300_000);
+    const meanwhile = recordRecommendation(history, 10, 1, behavior, NOW + 150_000);
+    const later = recordRecommendation(meanwhile, 10, 1, behavior, NOW + 300_000);
     assert.equal(stabilize(later, 10, behavior, NOW + 300_000), 1);
+  });
+
+  it('does not scale down right after an hour of Manual or without metrics: what was wanted before says nothing', () => {
+    const behavior = windows(0, 300);
+    const before = recordRecommendation(EMPTY_HISTORY, 2, 2, behavior, NOW);
+    const handedOver = recordRecommendation(before, 10, 1, behavior, NOW + 3_600_000);
+    assert.equal(stabilize(handedOver, 10, behavior, NOW + 3_600_000), 10);
   });
 
   it('keeps no more history than the windows need', () => {
