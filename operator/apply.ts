@@ -1,5 +1,6 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { DesiredObject } from './desired.ts';
-import { appliedHash, type Difference, differenceOf } from './difference.ts';
+import { type Difference, differenceOf } from './difference.ts';
 import { KubernetesError } from './kubernetes-client.ts';
 import { DEPLOYMENT, type Deployment, type KubernetesObject } from './kubernetes-objects.ts';
 import type { Seen } from './observe.ts';
@@ -43,12 +44,11 @@ export async function applySteps(world: World, seen: Seen, steps: readonly Step[
         seen.memory.inPlace.add(kind.kind);
       } else if (kind === DEPLOYMENT && !mayRoll(object, deployment, world.stores.deployments.values())) {
         held = true;
+        deployment = await scaleOnly(world, object, deployment);
       } else {
         const now = await applyOne(world, seen, { desired, difference });
         if (kind === DEPLOYMENT) {
-          if (!isScaledOnly(difference, object, deployment)) {
-            seen.memory.templateGeneration = now.metadata.generation;
-          }
+          if (!isScaledOnly(now, deployment)) seen.memory.templateGeneration = now.metadata.generation;
           deployment = now;
         }
       }
@@ -59,13 +59,23 @@ export async function applySteps(world: World, seen: Seen, steps: readonly Step[
   return { foreignObjects, deployment, held, refusal: undefined };
 }
 
-/** The same object, but for its replicas. */
-function isScaledOnly(
-  { kind }: Difference,
-  desired: KubernetesObject,
+/** Its pods are the same as before: a number of replicas in the spec, as an HPA sets it, changes nothing else. */
+function isScaledOnly(now: Deployment, found: Deployment | undefined): boolean {
+  return isDeepStrictEqual(now.spec?.template, found?.spec?.template);
+}
+
+/** A Deployment whose pods must wait for their turn follows the load meanwhile. */
+async function scaleOnly(
+  world: World,
+  desired: Deployment,
   found: Deployment | undefined,
-): boolean {
-  return kind === 'Outdated' && found !== undefined && appliedHash(desired) === appliedHash(found);
+): Promise<Deployment | undefined> {
+  const replicas = desired.spec?.replicas;
+  if (found === undefined || replicas === found.spec?.replicas) return found;
+  const { namespace, name } = found.metadata;
+  const now = await world.client.mergePatch<Deployment>(DEPLOYMENT, namespace, name, { spec: { replicas } });
+  world.stores.deployments.learn(now);
+  return now;
 }
 
 async function applyOne(world: World, seen: Seen, { desired, difference }: Step): Promise<KubernetesObject> {

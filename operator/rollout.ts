@@ -43,8 +43,10 @@ export function rolloutOf(
   return { kind: 'Done', replicas };
 }
 
-/** Is the Deployment replacing pods now? */
-export function isRolling({ metadata, spec, status }: Deployment): boolean {
+/** Is the Deployment replacing pods now? One that cannot get its pods is not: it would hold up others for ever. */
+export function isRolling(deployment: Deployment): boolean {
+  const { metadata, spec, status } = deployment;
+  if (failureOf(deployment) !== undefined) return false;
   const wanted = spec?.replicas ?? 1;
   const observed = (status?.observedGeneration ?? 0) >= (metadata.generation ?? 0);
   return !observed || (status?.updatedReplicas ?? 0) < Math.max(wanted, status?.replicas ?? 0);

@@ -247,6 +247,14 @@ test('after an upgrade at most five policies roll at once; what a policy itself 
   assert.equal(mayRoll(upgrade, undefined, rolling), true, 'the first time');
 });
 
+test('policies that cannot get their pods do not keep others from an upgrade', () => {
+  const generation = { 'ordercache.io/generation': '1' };
+  const [found, upgrade] = [deployment(done, 'old', 2, generation), deployment(done, 'new', 2, generation)];
+  const refused = { ...failed('ReplicaFailure', 'True', 'exceeded quota: q'), updatedReplicas: 0 };
+  const stuck = Array.from({ length: MAX_ROLLING }, () => deployment(refused));
+  assert.equal(mayRoll(upgrade, found, [...stuck, found]), true);
+});
+
 const status = { observedGeneration: 1, conditions: [], replicas: 1, backlog: 5 };
 const steps: readonly [string, typeof status & { deadLetters?: number }, number, string][] = [
   ['nothing new', { ...status }, 0, 'Same'],
