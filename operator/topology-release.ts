@@ -40,7 +40,7 @@ export async function deleteTopology(
   let wait = 0;
   const full: string[] = [];
   for (const queue of work) {
-    const result = await retireWorkQueue(context, queue, retry);
+    const result = await retireWorkQueue(context, queue, retry, observed, desired);
     if (result.kind === 'InUse') full.push(queue);
     if (result.kind === 'Quiet') wait = Math.max(wait, result.seconds);
     if (result.kind === 'Drained') wait = Math.max(wait, 1);

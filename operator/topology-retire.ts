@@ -5,7 +5,7 @@ import type { Management } from './rabbitmq-management.ts';
 import type { QueueGauge } from './rabbitmq-queue-gauge.ts';
 import type { DesiredTopology } from './topology-desired.ts';
 import type { QueueVerdict, QuietQueues, RetryTimes } from './topology-drain.ts';
-import { ladderQueues, type ObservedTopology } from './topology-observed.ts';
+import { isOurs, ladderQueues, type ObservedTopology } from './topology-observed.ts';
 
 export interface RetireContext {
   readonly management: Management;
@@ -19,11 +19,13 @@ export interface RetireContext {
 
 export type RetiredQueue = Exclude<QueueVerdict, { kind: 'Deletable' }> | { readonly kind: 'Gone' };
 
-/** Deletes the work queue, and its dead-letter queue if that is empty. Rejects with BrokerFailure. */
+/** Deletes the work queue, and its dead-letter queue if that is empty and ours too. Rejects with BrokerFailure. */
 export async function retireWorkQueue(
   context: RetireContext,
   queue: string,
   retry: RetryTimes,
+  observed: ObservedTopology,
+  desired: DesiredTopology,
 ): Promise<RetiredQueue> {
   const { gauge, quiet, now } = context;
   const depth = await gauge.depthOf(queue);
@@ -32,7 +34,8 @@ export async function retireWorkQueue(
   if (verdict !== undefined && verdict.kind !== 'Deletable') return verdict;
   if (verdict !== undefined) await deleteQueue(context, queue);
   quiet.forget(key);
-  await retireDeadLetterQueue(context, deadLetterQueueName(queue));
+  const deadLetters = observed.queues.get(deadLetterQueueName(queue));
+  if (deadLetters && isOurs(deadLetters, desired)) await retireDeadLetterQueue(context, deadLetters.name);
   return { kind: 'Gone' };
 }
 

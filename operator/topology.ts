@@ -98,7 +98,7 @@ async function drain(
   const retry = await retryTimes(context, observed, desired);
   let gone = 0;
   for (const queue of old.work) {
-    const { kind } = await retireWorkQueue(context, queue, retry);
+    const { kind } = await retireWorkQueue(context, queue, retry, observed, desired);
     if (kind === 'InUse' || kind === 'Quiet') drainQueues.push(queue);
     if (kind === 'Gone') gone += 1;
   }

@@ -32,6 +32,22 @@ describe('A policy deleted with Retain', () => {
 });
 
 describe('A policy deleted with Delete', () => {
+  it('does not delete a dead-letter queue that somebody else has put in place of ours', async (t) => {
+    const b = await broker(t);
+    const { deadLetterQueue } = await b.declared(policyWith());
+    await b.at('DELETE', 'queues', `/${deadLetterQueue}`);
+    await b.channel.assertQueue(deadLetterQueue, { durable: true });
+    let result = await b.topology.release(policyWith(), b.credentials, 'Delete');
+    for (
+      ;
+      result.kind === 'Waiting';
+      result = await b.topology.release(policyWith(), b.credentials, 'Delete')
+    )
+      await sleep(500);
+    assert.equal(result.kind, 'Released');
+    assert.deepEqual(await b.queues(), [deadLetterQueue]);
+  });
+
   it('leaves nothing of ours: queues and ladder gone, exchanges of the initiators stay', async (t) => {
     const b = await broker(t);
     await b.declared(policyWith());
