@@ -60,16 +60,20 @@ export async function observe(world: World, key: string): Promise<Seen | undefin
   };
 }
 
-/** The stores hold what carries our label; whatever else has our names can only be found by asking. */
+/**
+ * The stores hold what carries our label; whatever else has our names can only be found by asking. At the end of a policy
+ * that is of no interest, and there may be no right to ask any more.
+ */
 async function findOwned(
   world: World,
   policy: OrderCachePolicy,
 ): Promise<ReadonlyMap<string, KubernetesObject>> {
-  const { namespace } = policy.metadata;
+  const { namespace, deletionTimestamp } = policy.metadata;
   const name = workerObjectName(policy.metadata.name);
   const find = async (kind: Kind) => {
     const known = world.stores.owned(kind).get(`${namespace}/${name}`);
-    return [kind.kind, known ?? (await world.client.get(kind, namespace, name))] as const;
+    const isAsked = known === undefined && deletionTimestamp === undefined;
+    return [kind.kind, isAsked ? await world.client.get(kind, namespace, name) : known] as const;
   };
   const entries = await Promise.all(OWNED_KINDS.map(find));
   return new Map(

@@ -56,6 +56,7 @@ export class Operator {
   readonly #outside: Outside;
   readonly #stopping = new AbortController();
   #started = false;
+  #isInformed = false;
 
   constructor(options: OperatorOptions) {
     const { client, clock, random, log, installation, isLeader } = options;
@@ -87,9 +88,10 @@ export class Operator {
   async start(): Promise<void> {
     this.#started = true;
     this.#watched.start();
-    await this.#watched.synced();
+    await this.#watched.answered();
     if (this.#stopping.signal.aborted) return;
-    for (const policy of this.#world.stores.policies.values()) this.#queue.add(keyOf(policy));
+    this.#isInformed = true;
+    for (const policy of this.#world.stores.policies.values()) this.#changed(keyOf(policy));
     void this.#scalingLoop();
   }
 
@@ -108,7 +110,7 @@ export class Operator {
   }
 
   get isReady(): boolean {
-    return !this.#started || this.#watched.hasSynced;
+    return !this.#started || this.#isInformed;
   }
 
   #makeQueue({ clock, random, log }: OperatorOptions): WorkQueue {
@@ -128,9 +130,7 @@ export class Operator {
       namespaces,
       clock,
       random,
-      onChange: (key) => {
-        if (this.#watched.hasSynced) this.#queue.add(key);
-      },
+      onChange: (key) => this.#changed(key),
       onPolicyGone: ({ metadata }) => {
         this.#world.sampler.forget(metadata.uid);
         this.#world.ttl.forget(metadata.uid);
@@ -154,6 +154,17 @@ export class Operator {
     } finally {
       this.metrics.reconciled(outcome, (performance.now() - begun) / 1000);
     }
+  }
+
+  /**
+   * Before all policies are known, conflicts between them are not. A policy that is being deleted is let go also where
+   * nothing but policies may be read any more: in a namespace that is going away the rights go with it.
+   */
+  #changed(key: string): void {
+    const policy = this.#watched.policies.get(key);
+    const isEnding = policy?.metadata.deletionTimestamp !== undefined;
+    const isKnown = policy === undefined || isEnding || this.#watched.isSyncedIn(policy.metadata.namespace);
+    if (this.#isInformed && isKnown) this.#queue.add(key);
   }
 
   #drifted(policyUid: string): void {

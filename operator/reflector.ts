@@ -42,9 +42,15 @@ export class Reflector<T extends KubernetesObject> {
   #aliveAt: number;
   #hasSynced = false;
   #onSynced: () => void = () => undefined;
+  #onAnswered: () => void = () => undefined;
   /** Resolves once the first list is in the store. */
   readonly synced = new Promise<void>((resolve) => {
     this.#onSynced = resolve;
+  });
+
+  /** Resolves with the first list, or once the API server has refused it: the namespace may be gone, and our rights. */
+  readonly answered = new Promise<void>((resolve) => {
+    this.#onAnswered = resolve;
   });
 
   constructor(options: ReflectorOptions) {
@@ -89,12 +95,19 @@ export class Reflector<T extends KubernetesObject> {
         failures = 0;
       } catch (error) {
         if (this.#stopping.signal.aborted) return;
+        this.#tellRefusal(error);
         next = error instanceof KubernetesError && error.failure === 'Unavailable' ? 'Continue' : 'Relist';
         if (!this.#hasSynced) next = 'Relist';
         failures += 1;
         await this.#pause(error, failures);
       }
     }
+  }
+
+  #tellRefusal(error: unknown): void {
+    if (!(error instanceof KubernetesError) || error.failure !== 'Forbidden') return;
+    this.#aliveAt = this.#options.clock.monotonic();
+    this.#onAnswered();
   }
 
   stop(): void {
@@ -124,6 +137,7 @@ export class Reflector<T extends KubernetesObject> {
     this.#replace(seen);
     this.#hasSynced = true;
     this.#onSynced();
+    this.#onAnswered();
   }
 
   #replace(seen: ReadonlyMap<string, T>): void {

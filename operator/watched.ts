@@ -57,21 +57,35 @@ export class Watched implements Stores {
   }
 
   start(): void {
-    for (const { reflectors } of this.#byKind.values())
-      for (const reflector of reflectors) void reflector.run();
+    for (const store of this.#byKind.values()) {
+      for (const [namespace, reflector] of store.byNamespace) {
+        void reflector.run();
+        void reflector.synced.then(() => this.#synced(namespace));
+      }
+    }
   }
 
   stop(): void {
     for (const { reflectors } of this.#byKind.values()) for (const reflector of reflectors) reflector.stop();
   }
 
-  get hasSynced(): boolean {
-    return [...this.#byKind.values()].every(({ reflectors }) => reflectors.every((one) => one.hasSynced));
+  /** Is all there that belongs to the policies of this namespace? One whose rights are gone does not hold up others. */
+  isSyncedIn(namespace: string): boolean {
+    return [...this.#byKind.values()].every((store) => store.reflectorOf(namespace)?.hasSynced);
   }
 
-  async synced(): Promise<void> {
+  /** Resolves once every list has been answered, some of them perhaps with a refusal. */
+  async answered(): Promise<void> {
     const all = [...this.#byKind.values()].flatMap(({ reflectors }) => reflectors);
-    await Promise.all(all.map((reflector) => reflector.synced));
+    await Promise.all(all.map((reflector) => reflector.answered));
+  }
+
+  #synced(namespace: string | undefined): void {
+    for (const policy of this.policies.values()) {
+      const { metadata } = policy;
+      const isMeant = namespace === undefined || namespace === metadata.namespace;
+      if (isMeant && this.isSyncedIn(metadata.namespace)) this.#options.onChange(keyOf(policy));
+    }
   }
 
   /** Milliseconds since the API server last answered, by kind. */
@@ -123,18 +137,22 @@ function policyKeysOf(object: KubernetesObject): readonly string[] {
 
 /** The reflectors of one kind, one for each namespace or one for all, as one store. */
 class MergedStore implements Store {
-  readonly #byNamespace: ReadonlyMap<string | undefined, Reflector<KubernetesObject>>;
+  readonly byNamespace: ReadonlyMap<string | undefined, Reflector<KubernetesObject>>;
 
   constructor(byNamespace: ReadonlyMap<string | undefined, Reflector<KubernetesObject>>) {
-    this.#byNamespace = byNamespace;
+    this.byNamespace = byNamespace;
+  }
+
+  reflectorOf(namespace: string): Reflector<KubernetesObject> | undefined {
+    return this.byNamespace.get(namespace) ?? this.byNamespace.get(undefined);
   }
 
   get reflectors(): readonly Reflector<KubernetesObject>[] {
-    return [...this.#byNamespace.values()];
+    return [...this.byNamespace.values()];
   }
 
   get(key: string): KubernetesObject | undefined {
-    for (const reflector of this.#byNamespace.values()) {
+    for (const reflector of this.byNamespace.values()) {
       const object = reflector.get(key);
       if (object) return object;
     }
@@ -142,11 +160,10 @@ class MergedStore implements Store {
   }
 
   *values(): Iterable<KubernetesObject> {
-    for (const reflector of this.#byNamespace.values()) yield* reflector.values();
+    for (const reflector of this.byNamespace.values()) yield* reflector.values();
   }
 
   learn(object: KubernetesObject): void {
-    const reflector = this.#byNamespace.get(object.metadata.namespace) ?? this.#byNamespace.get(undefined);
-    reflector?.learn(object);
+    this.reflectorOf(object.metadata.namespace)?.learn(object);
   }
 }
