@@ -15,7 +15,13 @@ import {
 
 const secretRef = (description: string) =>
   Type.Object(
-    { name: text('Name of a Secret in the namespace of the policy.', { minLength: 1, maxLength: 253 }) },
+    {
+      name: text('Name of a Secret in the namespace of the policy.', {
+        pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$',
+        minLength: 1,
+        maxLength: 253,
+      }),
+    },
     { description },
   );
 
@@ -80,7 +86,10 @@ const exchange = Type.Object({
 const binding = Type.Object({
   exchange: text('An exchange of spec.rabbitmq.exchanges.', { minLength: 1, maxLength: 200 }),
   routingKey: withDefault(
-    text('Routing key or topic pattern, for example mes.order.status.#. Default: #.', { maxLength: 255 }),
+    text('Routing key or topic pattern in ASCII, for example mes.order.status.#. Default: #.', {
+      pattern: '^[ -~]*$',
+      maxLength: 255,
+    }),
     '#',
   ),
 });
@@ -284,6 +293,11 @@ const crossFieldRules = [
   rule(
     "self.rabbitmq.exchanges.all(e, !e.name.startsWith('amq.')) && (!has(self.rabbitmq.queue.name) || !self.rabbitmq.queue.name.startsWith('amq.'))",
     'names that start with amq. are reserved by the broker',
+    '.rabbitmq',
+  ),
+  rule(
+    "self.rabbitmq.exchanges.all(e, !e.name.startsWith('ordercache.delay.')) && (!has(self.rabbitmq.queue.name) || !self.rabbitmq.queue.name.startsWith('ordercache.delay.'))",
+    'names that start with ordercache.delay. belong to the retry ladder that all policies of a vhost share',
     '.rabbitmq',
   ),
   rule("!self.redis.keyPrefix.startsWith('ordercache:')", 'ordercache: is reserved', '.redis.keyPrefix'),

@@ -215,6 +215,31 @@ const refusals: readonly [string, Fields, string][] = [
     'spec.workers.resources.limits.memory',
   ],
   [
+    'an amount of memory that only looks like one',
+    { workers: { resources: { limits: { memory: '1.2.3' } } } },
+    'spec.workers.resources.limits.memory',
+  ],
+  [
+    'an amount of memory with an endless exponent',
+    { workers: { resources: { limits: { memory: '1e999999999' } } } },
+    'spec.workers.resources.limits.memory',
+  ],
+  [
+    'a Secret name that is a path',
+    { redis: { connectionSecretRef: { name: '..' } } },
+    'spec.redis.connectionSecretRef.name',
+  ],
+  [
+    'a queue with a name of the retry ladder',
+    { rabbitmq: { queue: { name: 'ordercache.delay.1s' } } },
+    'spec.rabbitmq',
+  ],
+  [
+    'a routing key that is longer in bytes than AMQP allows',
+    { rabbitmq: { bindings: [{ exchange: 'mes', routingKey: 'é'.repeat(200) }] } },
+    'spec.rabbitmq.bindings[0].routingKey',
+  ],
+  [
     'a grace period of a second',
     { workers: { terminationGracePeriodSeconds: 1 } },
     'spec.workers.terminationGracePeriodSeconds',
