@@ -15,12 +15,14 @@ interface Suite {
   readonly concurrency: number;
   /** What must be up before the first test. */
   readonly prepare: () => Promise<void>;
+  /** Takes away what the files of the suite share. */
+  readonly finish?: () => Promise<void>;
 }
 
 const suites: readonly Suite[] = [
   { name: 'unit', concurrency: 2, prepare: async () => {} },
   { name: 'integration', concurrency: 2, prepare: servicesUp },
-  { name: 'e2e', concurrency: 1, prepare: clusterUp },
+  { name: 'e2e', concurrency: 1, prepare: clusterUp, finish: sceneClosed },
 ];
 
 async function servicesUp(): Promise<void> {
@@ -32,6 +34,11 @@ async function servicesUp(): Promise<void> {
 async function clusterUp(): Promise<void> {
   const { ensureCluster } = await import('./cluster/index.ts');
   await ensureCluster();
+}
+
+async function sceneClosed(): Promise<void> {
+  const { closeScene } = await import('./e2e/scene.ts');
+  await closeScene();
 }
 
 function check(name: string, command: string, args: string[]): Count {
@@ -56,6 +63,7 @@ async function runSuite(suite: Suite, files: string[]): Promise<Count> {
     count.failed += counts.tests - counts.passed;
   });
   for await (const line of stream.compose(spec)) process.stdout.write(line);
+  await suite.finish?.();
   return count;
 }
 

@@ -59,7 +59,7 @@ describe('a policy that is deleted with deletionPolicy Retain', () => {
       return (await broker.ready(QUEUE)) === 0 && (await shop.stale(ids)).length === 0;
     });
     assert.equal((await shop.records(ids)).size, ids.length);
-    assert.match((await policy.notes('Adopted')).join(), new RegExp(`Adopted queue ${QUEUE} `));
+    assert.match((await policy.notes('TopologyAdopted')).join(), new RegExp(`Adopted queue ${QUEUE} `));
   });
 });
 

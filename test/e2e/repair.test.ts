@@ -1,34 +1,20 @@
 import assert from 'node:assert/strict';
 import { after, before, it } from 'node:test';
-import { BrokerByHand } from './broker.ts';
-import { PolicyOnCluster, QUEUE, WORKERS } from './policy.ts';
+import { PolicyOnCluster, WORKERS } from './policy.ts';
 import { NAMESPACE, openScene, type Scene } from './scene.ts';
 
-/** What people do by hand to things that a policy owns. The broker is looked at each minute, Kubernetes all the time. */
+/** What people do by hand to the objects that a policy owns. */
 
 let scene: Scene;
 let policy: PolicyOnCluster;
-let broker: BrokerByHand;
 
 before(async () => {
   scene = await openScene();
   policy = new PolicyOnCluster(scene.kubectl);
-  broker = new BrokerByHand(scene.connections);
-  await policy.apply({ scaling: { minReplicas: 0, maxReplicas: 0 } });
+  await policy.apply({ scaling: { minReplicas: 0, maxReplicas: 1 } });
   await policy.ready();
 });
 after(() => policy.delete());
-
-it('bindings that were edited by hand are as declared within a minute, while the minute is used', async () => {
-  const declared = ['crm crm.order.status.#', 'mes mes.order.status.#'];
-  assert.deepEqual(await broker.bindings(QUEUE), declared);
-  await broker.unbind(QUEUE, 'mes', 'mes.order.status.#');
-  await broker.bind(QUEUE, 'crm', 'crm.invoice.#');
-  assert.deepEqual(await broker.bindings(QUEUE), ['crm crm.invoice.#', 'crm crm.order.status.#']);
-  await scene.kubectl.until('the bindings are repaired', 65, async () => {
-    return JSON.stringify(await broker.bindings(QUEUE)) === JSON.stringify(declared);
-  });
-});
 
 it('owned objects that were edited are as before within 10 s', async () => {
   const template = () => read('deployment', '{.spec.template}');

@@ -5,8 +5,12 @@ import { POLICY, PolicyOnCluster, QUEUE } from './policy.ts';
 import { NAMESPACE, openScene, type Scene } from './scene.ts';
 import { Shop } from './shop.ts';
 
-/** The tests follow each other. Of a worker that it does not know the operator expects 1,000 events a second. */
+/**
+ * The tests follow each other. Of a worker that it does not know the operator expects 1,000 events a second. Bindings
+ * are looked at each minute: they are edited at the beginning, and the minute is used.
+ */
 
+const DECLARED = ['crm crm.order.status.#', 'mes mes.order.status.#'];
 let scene: Scene;
 let policy: PolicyOnCluster;
 let shop: Shop;
@@ -20,6 +24,10 @@ before(async () => {
   const behavior = { scaleDown: { stabilizationWindowSeconds: 5 } };
   await policy.apply({ scaling: { minReplicas: 0, maxReplicas: 3, targetDrainSeconds: 1, behavior } });
   await policy.ready();
+  assert.deepEqual(await broker.bindings(QUEUE), DECLARED);
+  await broker.unbind(QUEUE, 'crm', 'crm.order.status.#');
+  await broker.bind(QUEUE, 'crm', 'crm.invoice.#');
+  assert.deepEqual(await broker.bindings(QUEUE), ['crm crm.invoice.#', 'mes mes.order.status.#']);
 });
 after(async () => {
   await shop.close();
@@ -91,6 +99,14 @@ describe('mode Auto again', () => {
     assert.deepEqual(await policy.notes('ReplicasIgnored'), [
       'spec.scaling.replicas is ignored while spec.scaling.mode is Auto',
     ]);
+  });
+});
+
+describe('bindings that were edited by hand', () => {
+  it('are as declared within a minute', async () => {
+    await scene.kubectl.until('the bindings are repaired', 60, async () => {
+      return JSON.stringify(await broker.bindings(QUEUE)) === JSON.stringify(DECLARED);
+    });
   });
 });
 
