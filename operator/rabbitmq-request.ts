@@ -4,6 +4,8 @@ import { BrokerFailure, networkReason } from './rabbitmq-failure.ts';
 
 const CONNECT_MS = 5_000;
 const REQUEST_MS = 10_000;
+/** A write that begins at the last moment of a lease ends before another may take it over; see leader-decision.ts. */
+const WRITE_MS = 5_000;
 /** All requests of one use together. */
 const SESSION_MS = 25_000;
 
@@ -39,7 +41,7 @@ export function openManagementSession(credentials: ManagementCredentials): Manag
         path: `${base.pathname.replace(/\/$/, '')}/api/${path}`,
         method,
         headers,
-        signal: end,
+        signal: method === 'GET' ? end : AbortSignal.any([end, AbortSignal.timeout(WRITE_MS)]),
         ...(body && { body: JSON.stringify(body) }),
       });
       return read(answer.status, answer.text, `${method} ${path.split('?')[0]}`);
