@@ -10,61 +10,58 @@ export interface Acknowledgement {
   readonly multiple: boolean;
 }
 
-type Progress = 'Done' | 'KeptBack' | 'Acknowledged';
+type Progress = 'Outstanding' | 'Done' | 'KeptBack';
 
 export class Acknowledgements {
-  /** Every tag up to this one is acknowledged. */
-  #prefix = 0;
-  #delivered = 0;
-  #acknowledgedAhead = 0;
-  /** Tags above the prefix that are not just outstanding. */
+  /**
+   * What is not acknowledged, in the order of tags; nothing else, so that it stays as small as the prefetch count
+   * however long a delivery is kept back.
+   */
   readonly #progress = new Map<number, Progress>();
 
   /** The broker counts tags up by one from 1. */
   delivered(tag: number): void {
-    this.#delivered = tag;
+    this.#progress.set(tag, 'Outstanding');
   }
 
   /** The effect of this delivery has happened. */
   done(tag: number): void {
-    if (tag > this.#prefix && this.#progress.get(tag) !== 'Acknowledged') this.#progress.set(tag, 'Done');
+    if (this.#progress.has(tag)) this.#progress.set(tag, 'Done');
   }
 
   /** This delivery may take long: those after it need not wait. */
   keepBack(tag: number): void {
-    if (tag > this.#prefix && !this.#progress.has(tag)) this.#progress.set(tag, 'KeptBack');
+    if (this.#progress.get(tag) === 'Outstanding') this.#progress.set(tag, 'KeptBack');
   }
 
   get outstanding(): number {
-    return this.#delivered - this.#prefix - this.#acknowledgedAhead;
+    return this.#progress.size;
   }
 
-  /** What to send now, in this order; each is handed out once. */
+  /**
+   * What to send now, in this order; each is handed out once. The broker closes the channel over a tag that it does
+   * not know, so none is a tag that was acknowledged before.
+   */
   take(): Acknowledgement[] {
-    const prefix = this.#advance();
-    const acknowledgements = prefix === undefined ? [] : [{ tag: prefix, multiple: true }];
-    if (this.#progress.get(this.#prefix + 1) !== 'KeptBack') return acknowledgements;
-    return acknowledgements.concat(this.#ahead());
-  }
-
-  /** The broker closes the channel over a tag that it does not know: the last tag must not be acknowledged already. */
-  #advance(): number | undefined {
-    let last: number | undefined;
-    for (;;) {
-      const tag = this.#prefix + 1;
-      const progress = this.#progress.get(tag);
-      if (progress === 'Done') last = tag;
-      else if (progress === 'Acknowledged') this.#acknowledgedAhead--;
-      else return last;
+    let prefix: number | undefined;
+    for (const [tag, progress] of this.#progress) {
+      if (progress !== 'Done') {
+        const acknowledgements = upTo(prefix);
+        return progress === 'KeptBack' ? acknowledgements.concat(this.#ahead()) : acknowledgements;
+      }
+      prefix = tag;
       this.#progress.delete(tag);
-      this.#prefix = tag;
     }
+    return upTo(prefix);
   }
 
   #ahead(): Acknowledgement[] {
     const done = [...this.#progress].filter(([, progress]) => progress === 'Done').map(([tag]) => tag);
-    for (const tag of done) this.#progress.set(tag, 'Acknowledged');
-    this.#acknowledgedAhead += done.length;
+    for (const tag of done) this.#progress.delete(tag);
     return done.map((tag) => ({ tag, multiple: false }));
   }
+}
+
+function upTo(tag: number | undefined): Acknowledgement[] {
+  return tag === undefined ? [] : [{ tag, multiple: true }];
 }

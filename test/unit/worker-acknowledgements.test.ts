@@ -136,3 +136,23 @@ test('a delivery that is kept back holds up nobody behind it', () => {
   tracking.done(4);
   assert.deepEqual(tracking.take(), [{ tag: 4, multiple: true }]);
 });
+
+test('a delivery that is kept back for long does not slow down the acknowledgements of all that follow', () => {
+  const tracking = new Acknowledgements();
+  tracking.delivered(1);
+  tracking.keepBack(1);
+  const acknowledgeThousands = (from: number) => {
+    const began = performance.now();
+    for (let tag = from; tag < from + 20_000; tag++) {
+      tracking.delivered(tag);
+      tracking.done(tag);
+      if (tag % 100 === 0) tracking.take();
+    }
+    return performance.now() - began;
+  };
+  acknowledgeThousands(2);
+  const early = acknowledgeThousands(20_002);
+  for (let round = 2; round < 10; round++) acknowledgeThousands(round * 20_000 + 2);
+  const late = acknowledgeThousands(200_002);
+  assert.ok(late < 3 * early + 500, `${late} ms after 200,000 deliveries, ${early} ms after 20,000`);
+});
