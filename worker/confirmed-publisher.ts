@@ -104,23 +104,35 @@ export class ConfirmedPublisher {
 function send(channel: ConfirmChannel, message: Outgoing): Promise<void> {
   return new Promise((resolve, reject) => {
     const confirm = (error: unknown) => (error === null ? resolve() : reject(error));
-    const publish = (headers: Outgoing['headers']) => {
-      const options: Options.Publish = {
-        ...message.properties,
-        headers: { ...headers },
-        persistent: true,
-        mandatory: true,
-      };
-      channel.publish(message.exchange, message.routingKey, message.body, options, confirm);
+    const publish = (options: Options.Publish) => {
+      const properties = { ...options, persistent: true, mandatory: true };
+      channel.publish(message.exchange, message.routingKey, message.body, properties, confirm);
     };
-    try {
-      publish(message.headers);
-    } catch (error) {
-      // Headers that cannot be encoded again; on a closed channel the second try throws too.
-      if (Object.keys(message.headers).length === 0) throw error;
-      publish(message.ownHeaders);
-    }
+    firstEncodable(publish, [
+      { ...message.properties, headers: { ...message.headers } },
+      { ...message.properties, headers: { ...message.ownHeaders } },
+      { headers: { ...message.ownHeaders } },
+    ]);
   });
+}
+
+/**
+ * What an initiator sent can be read and yet not be written again: bytes that are no UTF-8, a timestamp of 2^64 - 1.
+ * Its message must not stand in the way of all others for that. Nothing was sent by a try that throws; on a closed
+ * channel each does.
+ */
+function firstEncodable(
+  publish: (options: Options.Publish) => void,
+  tries: readonly Options.Publish[],
+): void {
+  const [first, ...others] = tries;
+  if (first === undefined) return;
+  try {
+    publish(first);
+  } catch (error) {
+    if (others.length === 0) throw error;
+    firstEncodable(publish, others);
+  }
 }
 
 function targetOf(exchange: string, routingKey: string): string {

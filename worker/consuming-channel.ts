@@ -36,6 +36,10 @@ export class ConsumingChannel implements Source {
     return this.#open;
   }
 
+  get consuming(): boolean {
+    return this.#consuming;
+  }
+
   /**
    * A channel may be closing before its event says so; it refuses then. The message was not acknowledged, and comes
    * again.
@@ -45,6 +49,7 @@ export class ConsumingChannel implements Source {
     try {
       // amqplib reads nothing else of the message.
       this.#channel.ack({ fields: { deliveryTag: tag } } as ConsumeMessage, multiple);
+      this.#change.notify();
     } catch {
       this.#closed();
     }

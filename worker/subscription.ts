@@ -105,14 +105,20 @@ export class Subscription {
     this.#current = open;
     try {
       await within(ANSWER_DEADLINE, 'basic.qos', channel.prefetch(this.#prefetch));
+      const wanted = () => this.#wanted && (open.consuming || this.#hasRoom(open));
       while (open.open) {
-        await open.setConsuming(this.#wanted);
-        if (this.#wanted && open.open) this.#establish();
-        await open.changed(() => this.#wanted);
+        await open.setConsuming(wanted());
+        if (open.consuming && open.open) this.#establish();
+        await open.changed(wanted);
       }
     } finally {
       await open.close();
     }
+  }
+
+  /** Each new consumer may have as many messages as the prefetch count, whatever the one before it still holds. */
+  #hasRoom({ acknowledgements }: ConsumingChannel): boolean {
+    return acknowledgements.outstanding < this.#prefetch;
   }
 
   #establish(): void {
