@@ -24,7 +24,7 @@ export interface PublisherOptions {
   readonly maxInFlight?: number;
   /** Between heartbeats, in seconds; a silent broker is given up after two. Default: 10. */
   readonly heartbeatSeconds?: number;
-  /** Told about each lost or failed connection. Default: nobody is. */
+  /** Told about each lost or failed connection. What it throws is ignored. Default: nobody is told. */
   readonly onConnectionError?: (error: Error) => void;
 }
 

@@ -61,7 +61,7 @@ class ConfirmedPublisher implements Publisher {
   #link: Link | undefined;
   /** Since the connection was last up. */
   #lastTrouble: string | undefined = 'not connected yet';
-  #closed = false;
+  #closed: Promise<void> | undefined;
   #idle: (() => void) | undefined;
 
   constructor(settings: PublisherSettings) {
@@ -76,7 +76,7 @@ class ConfirmedPublisher implements Publisher {
 
   async publish(change: OrderChange, options: PublishOptions = {}): Promise<Receipt> {
     const message = this.#build(change, options);
-    if (this.#closed)
+    if (this.#closed !== undefined)
       throw new PublishError('Closed', 'the publisher is closed', { messageId: message.messageId });
     return new Promise((resolve, reject) => {
       const deadline = setTimeout(() => this.#timeOut(outstanding), this.#settings.timeoutMilliseconds);
@@ -88,8 +88,12 @@ class ConfirmedPublisher implements Publisher {
     });
   }
 
-  async close(): Promise<void> {
-    this.#closed = true;
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
     if (this.#outstanding.size > 0)
       await new Promise<void>((resolve) => {
         this.#idle = resolve;
@@ -119,7 +123,11 @@ class ConfirmedPublisher implements Publisher {
 
   #trouble(error: Error): void {
     this.#lastTrouble = error.message;
-    this.#settings.onConnectionError(error);
+    try {
+      this.#settings.onConnectionError(error);
+    } catch {
+      // What the application does with it must not decide whether the connection is made again.
+    }
   }
 
   #send(): void {

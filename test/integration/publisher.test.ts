@@ -232,4 +232,28 @@ describe('a publisher', () => {
     assert.equal((await channel.checkQueue('orders')).messageCount, 200);
     assert.equal((await failure(p.publish(change))).reason, 'Closed');
   });
+
+  it('may be closed twice, by two who do not know of each other', async (t) => {
+    const { publisher } = await situation(t);
+    const p = publisher();
+    const publishing = p.publish(change);
+    await Promise.all([p.close(), p.close()]);
+    await publishing;
+  });
+
+  it('connects again, whatever the application does with what it is told', async (t) => {
+    const { publisher, vhost } = await situation(t);
+    const proxy = await faultProxy(t, vhost.amqpUri);
+    const p = publisher({
+      uri: proxy.through(vhost.amqpUri),
+      onConnectionError: () => {
+        throw new Error('a mistake of the application');
+      },
+    });
+    await p.publish(change);
+    await proxy.cut();
+    await sleep(500);
+    await proxy.pass();
+    await p.publish(change);
+  });
 });
