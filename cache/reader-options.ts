@@ -17,6 +17,9 @@ export interface ReaderOptions {
   /**
    * Reads one order on the primary, never on a replica, outside of any transaction that is open already; null when
    * there is no such order. `signal` is aborted at the deadline. What it throws reaches the caller of `get` as it is.
+   *
+   * `orderId` must be the id as the database writes it: with a column of numbers or UUIDs, give null for `007` or for
+   * upper case. No event comes for an order by such a name, so its record would stay as it is until its TTL ends.
    */
   readonly load: (orderId: string, signal: AbortSignal) => Promise<LoadedRow | null>;
   /** How long `get` waits for one answer of Redis, in milliseconds. Default: 250. */
