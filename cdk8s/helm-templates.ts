@@ -29,6 +29,7 @@ export function chartTemplates(): Map<string, string> {
     ['crd.yaml', `{{- if .Values.crds.install }}\n${documents(definition(namespaced))}{{- end }}\n`],
     ['service-account.yaml', documents(serviceAccount(namespaced))],
     ['leader-election.yaml', documents(leaderElection)],
+    ['policies.yaml', documents(pick(namespaced, 'ClusterRole', 'ClusterRoleBinding'))],
     ['rights.yaml', rightsTemplate(rights)],
     ['deployment.yaml', documents(deployment(namespaced))],
     ['pod-disruption-budget.yaml', documents(pick(namespaced, 'PodDisruptionBudget'))],
@@ -37,7 +38,7 @@ export function chartTemplates(): Map<string, string> {
 }
 
 function rightsTemplate(namespaced: Manifest[]): string {
-  const clusterWide = pick(objects(true), 'ClusterRole', 'ClusterRoleBinding');
+  const [, clusterWide] = partition(pick(objects(true), 'ClusterRole', 'ClusterRoleBinding'), isOnPolicies);
   const everywhere = documents(clusterWide.map((role) => withSecretNames(role, '$.Values.secretNames')));
   const each = documents(
     namespaced.map((role) => withSecretNames(role, '.secretNames | default $.Values.secretNames')),
@@ -130,6 +131,10 @@ function pick(all: Manifest[], ...kinds: string[]): Manifest[] {
 
 function isLeaderElection({ metadata }: Manifest): boolean {
   return metadata.name.endsWith('-leader-election');
+}
+
+function isOnPolicies({ metadata }: Manifest): boolean {
+  return metadata.name.endsWith('-policies');
 }
 
 function partition<T>(items: readonly T[], test: (item: T) => boolean): [T[], T[]] {

@@ -3,7 +3,7 @@ import { k8s } from 'cdk8s-plus-27';
 import type { Construct } from 'constructs';
 import { customResourceDefinition } from '../api/crd.ts';
 import { type Identity, OPERATOR_PORT, operatorPod, selectorLabels } from './operator-pod.ts';
-import { leaderElectionRules, type Rule, watchRules } from './rbac.ts';
+import { leaderElectionRules, policyRules, type Rule, watchRules } from './rbac.ts';
 import type { InstallValues } from './values-schema.ts';
 
 export interface OperatorProps extends Identity {
@@ -23,6 +23,7 @@ export class OrderCacheOperator extends Chart {
     if (props.values.crds.install) this.#definition();
     this.#serviceAccount();
     this.#leaderElection();
+    this.#clusterGrant('policies', `${props.name}-policies`, policyRules());
     if (props.values.clusterWide) this.#clusterWideRights();
     else this.#namespacedRights();
     this.#deployment();
@@ -76,12 +77,13 @@ export class OrderCacheOperator extends Chart {
 
   #clusterWideRights(): void {
     const { name, values } = this.#props;
+    this.#clusterGrant('watch', name, watchRules(values.secretNames));
+  }
+
+  #clusterGrant(id: string, name: string, rules: Rule[]): void {
     const metadata = { name, labels: this.#labels() };
-    new k8s.KubeClusterRole(this, 'cluster-role', {
-      metadata,
-      rules: watchRules(values.secretNames).map(typed),
-    });
-    new k8s.KubeClusterRoleBinding(this, 'cluster-binding', {
+    new k8s.KubeClusterRole(this, `${id}-cluster-role`, { metadata, rules: rules.map(typed) });
+    new k8s.KubeClusterRoleBinding(this, `${id}-cluster-binding`, {
       metadata,
       roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name },
       subjects: this.#subjects(),

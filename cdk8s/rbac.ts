@@ -16,23 +16,32 @@ const READ = ['get', 'list', 'watch'] as const;
 const APPLY = ['create', 'patch'] as const;
 
 /**
+ * Rights on our own resource, in every namespace: nothing of anybody else's. A Role would go with its namespace, often
+ * before the policy does, and the policy's finalizer would keep the namespace for ever (docs/adr/0005).
+ */
+export function policyRules(): Rule[] {
+  return [
+    // The finalizer is set and removed by a patch.
+    { apiGroups: [GROUP], resources: [PLURAL], verbs: [...READ, 'patch'] },
+    { apiGroups: [GROUP], resources: [`${PLURAL}/status`], verbs: ['patch'] },
+    // Whether a namespace is going away decides how long a deletion waits for the broker.
+    { apiGroups: [''], resources: ['namespaces'], verbs: ['get'] },
+  ];
+}
+
+/**
  * Rights in a namespace whose policies are carried out: in a Role for each, or in one ClusterRole.
  * Throws without secretNames: RBAC reads an empty list of names as all of them.
  */
 export function watchRules(secretNames: readonly string[]): Rule[] {
   if (secretNames.length === 0) throw new Error('secretNames: expected at least one name, got []');
   return [
-    // The finalizer is set by a patch.
-    { apiGroups: [GROUP], resources: [PLURAL], verbs: [...READ, 'patch'] },
-    { apiGroups: [GROUP], resources: [`${PLURAL}/status`], verbs: ['patch'] },
     // Asked for by the admission plugin OwnerReferencesPermissionEnforcement, where it is on.
     { apiGroups: [GROUP], resources: [`${PLURAL}/finalizers`], verbs: ['update'] },
     { apiGroups: ['apps'], resources: ['deployments'], verbs: [...READ, ...APPLY] },
     { apiGroups: [''], resources: ['configmaps', 'serviceaccounts'], verbs: [...READ, ...APPLY] },
     { apiGroups: ['policy'], resources: ['poddisruptionbudgets'], verbs: [...READ, ...APPLY] },
     { apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch'] },
-    // Whether a namespace is going away decides how long a deletion waits for the broker.
-    { apiGroups: [''], resources: ['namespaces'], verbs: ['get'] },
     { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: [...APPLY] },
     { apiGroups: [''], resources: ['secrets'], verbs: ['get'], resourceNames: [...secretNames] },
   ];

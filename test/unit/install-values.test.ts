@@ -58,12 +58,21 @@ describe('an installation', () => {
       ],
     );
     assert.equal(environment(manifests).ORDERCACHE_WATCH_NAMESPACES, 'shop,returns');
-    assert.deepEqual(find(manifests, 'ClusterRole'), []);
+    const resources = find(manifests, 'ClusterRole').flatMap(
+      ({ rules }) => rules as { resources: string[] }[],
+    );
+    assert.deepEqual(
+      resources.flatMap((rule) => rule.resources),
+      ['ordercachepolicies', 'ordercachepolicies/status', 'namespaces'],
+    );
   });
 
   it('has a ClusterRole where it is asked for', () => {
     const manifests = installManifests({ clusterWide: true });
-    assert.equal(find(manifests, 'ClusterRole').length, 1);
+    assert.deepEqual(
+      find(manifests, 'ClusterRole').map(({ metadata }) => metadata.name),
+      ['order-cache-operator-policies', 'order-cache-operator'],
+    );
     assert.deepEqual(
       find(manifests, 'Role').map(({ metadata }) => metadata.name),
       ['order-cache-operator-leader-election'],
