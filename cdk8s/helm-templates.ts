@@ -14,6 +14,7 @@ function objects(clusterWide: boolean): Manifest[] {
   const operator = new OrderCacheOperator(new App(), 'chart', {
     name: NAME,
     namespace: inline('$.Release.Namespace | quote'),
+    clusterName: inline('printf "%s-%s" $.Release.Namespace (include "order-cache-operator.fullname" $)'),
     version: inline('$.Chart.AppVersion | quote'),
     createNamespace: false,
     values: { ...installValues({ clusterWide }), watchNamespaces: [{ name: inline('.name | quote') }] },

@@ -41,9 +41,11 @@ export function packageVersion(): string {
  * Throws an error that names the value that is wrong.
  */
 export function installManifests(options: InstallOptions = {}, target: InstallTarget = {}): Manifest[] {
+  const { name = OPERATOR_NAME, namespace = OPERATOR_NAMESPACE } = target;
   const operator = new OrderCacheOperator(new App(), 'operator', {
-    name: target.name ?? OPERATOR_NAME,
-    namespace: target.namespace ?? OPERATOR_NAMESPACE,
+    name,
+    namespace,
+    clusterName: `${namespace}-${name}`,
     createNamespace: target.createNamespace ?? true,
     version: packageVersion(),
     values: installValues(options),

@@ -8,6 +8,8 @@ import type { InstallValues } from './values-schema.ts';
 
 export interface OperatorProps extends Identity {
   readonly values: InstallValues;
+  /** Of what is in no namespace, so that installations of one name in several namespaces do not share it. */
+  readonly clusterName: string;
   /** Whether the namespace is part of it, marked for Pod Security `restricted`. */
   readonly createNamespace: boolean;
 }
@@ -23,7 +25,7 @@ export class OrderCacheOperator extends Chart {
     if (props.values.crds.install) this.#definition();
     this.#serviceAccount();
     this.#leaderElection();
-    this.#clusterGrant('policies', `${props.name}-policies`, policyRules());
+    this.#clusterGrant('policies', `${props.clusterName}-policies`, policyRules());
     if (props.values.clusterWide) this.#clusterWideRights();
     else this.#namespacedRights();
     this.#deployment();
@@ -76,8 +78,8 @@ export class OrderCacheOperator extends Chart {
   }
 
   #clusterWideRights(): void {
-    const { name, values } = this.#props;
-    this.#clusterGrant('watch', name, watchRules(values.secretNames));
+    const { clusterName, values } = this.#props;
+    this.#clusterGrant('watch', clusterName, watchRules(values.secretNames));
   }
 
   #clusterGrant(id: string, name: string, rules: Rule[]): void {

@@ -71,7 +71,7 @@ describe('an installation', () => {
     const manifests = installManifests({ clusterWide: true });
     assert.deepEqual(
       find(manifests, 'ClusterRole').map(({ metadata }) => metadata.name),
-      ['order-cache-operator-policies', 'order-cache-operator'],
+      ['order-cache-system-order-cache-operator-policies', 'order-cache-system-order-cache-operator'],
     );
     assert.deepEqual(
       find(manifests, 'Role').map(({ metadata }) => metadata.name),
