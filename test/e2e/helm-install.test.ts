@@ -18,7 +18,8 @@ import {
 /** The chart as a platform team installs it, with the rights that it grants and no others. */
 
 const root = join(import.meta.dirname, '../..');
-const RELEASE = 'order-cache-operator';
+/** Of its own: the rights on policies are cluster-wide, and another installation may be there. */
+const RELEASE = 'order-cache-operator-e2e';
 
 let kubectl: Kubectl;
 let helm: (args: readonly string[], input?: string) => Promise<string>;
@@ -90,7 +91,7 @@ describe('a release of the chart', () => {
   });
 
   it('is refused nothing by the API server', async () => {
-    const logs = await kubectl(['logs', 'deployment/order-cache-operator', '-n', home.name]);
+    const logs = await kubectl(['logs', `deployment/${RELEASE}`, '-n', home.name]);
     assert.ok(logs.length > 0);
     assert.doesNotMatch(logs, /forbidden|answered 403/i);
   });

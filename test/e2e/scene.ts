@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ABANDON_ANNOTATION } from '../../api/names.ts';
 import { bundle } from '../../build/bundle.ts';
 import { installManifests } from '../../cdk8s/manifests.ts';
 import { imageValues } from '../../cdk8s/values.ts';
@@ -21,8 +22,11 @@ export const NAMESPACE = 'order-cache-e2e';
 export const OPERATOR_NAMESPACE = 'order-cache-e2e-operator';
 /** Watched as well, and deleted by a test. */
 export const DOOMED_NAMESPACE = 'order-cache-e2e-doomed';
+/** Of the operator's objects; its ClusterRole must not be that of another installation. */
+export const OPERATOR = 'order-cache-e2e-operator';
 export const KEY_PREFIX = 'order:';
 
+const NAMESPACES = [NAMESPACE, DOOMED_NAMESPACE, OPERATOR_NAMESPACE];
 const ROOT = join(import.meta.dirname, '../..');
 const SERVERS = ['rabbitmq', 'redis', 'postgres'] as const;
 
@@ -36,10 +40,10 @@ export interface Scene {
 export async function openScene(): Promise<Scene> {
   const cluster = await ensureCluster();
   const kubectl = new Kubectl(cluster);
-  await untilNotTerminating(kubectl);
   await installDefinition(await openKubectl());
-  await kubectl.apply([NAMESPACE, DOOMED_NAMESPACE, OPERATOR_NAMESPACE].map(namespace));
   await removePolicies(kubectl);
+  await untilNotTerminating(kubectl);
+  await kubectl.apply(NAMESPACES.map(namespace));
   const seed = await passwordSeed(kubectl);
   const [image, images] = [await productImage(cluster), await cluster.serverImages()];
   await kubectl.apply(
@@ -48,7 +52,7 @@ export async function openScene(): Promise<Scene> {
   await kubectl.apply(operatorManifests(image));
   await Promise.all([
     ...SERVERS.map((name) => rolledOut(kubectl, NAMESPACE, name)),
-    rolledOut(kubectl, OPERATOR_NAMESPACE, 'order-cache-operator'),
+    rolledOut(kubectl, OPERATOR_NAMESPACE, OPERATOR),
   ]);
   return { kubectl, connections: await connectionsFromOutside(kubectl, NAMESPACE, seed) };
 }
@@ -56,8 +60,9 @@ export async function openScene(): Promise<Scene> {
 export async function closeScene(): Promise<void> {
   const kubectl = new Kubectl(await ensureCluster());
   await removePolicies(kubectl);
-  const names = [NAMESPACE, DOOMED_NAMESPACE, OPERATOR_NAMESPACE];
-  await kubectl.run(['delete', 'namespace', ...names, '--ignore-not-found', '--timeout=120s'], {
+  const clusterWide = ['clusterroles,clusterrolebindings', `${OPERATOR}-policies`];
+  await kubectl.run(['delete', ...clusterWide, '--ignore-not-found']);
+  await kubectl.run(['delete', 'namespace', ...NAMESPACES, '--ignore-not-found', '--timeout=120s'], {
     timeoutSeconds: 130,
   });
 }
@@ -68,12 +73,17 @@ export async function rolledOut(kubectl: Kubectl, namespaceName: string, name: s
   });
 }
 
-/** What a run that was broken off has left. Without an operator nobody would clean up after them. */
+/** What a run that was broken off has left, if need be without an operator that cleans up after them. */
 async function removePolicies(kubectl: Kubectl): Promise<void> {
-  for (const name of [NAMESPACE, DOOMED_NAMESPACE]) {
-    const policies = ['ocp', '--all', '-n', name];
-    await kubectl.run(['annotate', ...policies, '--overwrite', 'ordercache.io/abandon=true']).catch(() => '');
-    await kubectl.run(['delete', ...policies, '--ignore-not-found', '--timeout=30s']).catch(() => '');
+  const { items } = await kubectl.json<{ items: KubeObject[] }>(['get', 'ocp', '--all-namespaces']);
+  for (const { metadata } of items.filter(({ metadata }) => NAMESPACES.includes(metadata.namespace ?? ''))) {
+    const policy = ['ocp', metadata.name, '-n', metadata.namespace ?? ''];
+    await kubectl.run(['annotate', ...policy, '--overwrite', `${ABANDON_ANNOTATION}=true`]).catch(() => '');
+    await kubectl
+      .run(['delete', ...policy, '--ignore-not-found', '--timeout=20s'])
+      .catch(() =>
+        kubectl.run(['patch', ...policy, '--type=merge', '-p', '{"metadata":{"finalizers":null}}']),
+      );
   }
 }
 
@@ -98,7 +108,7 @@ function operatorManifests(image: string): KubeObject[] {
       resources: { requests: { cpu: '20m' } },
       crds: { install: false },
     },
-    { namespace: OPERATOR_NAMESPACE, createNamespace: false },
+    { namespace: OPERATOR_NAMESPACE, name: OPERATOR, createNamespace: false },
   ) as KubeObject[];
   const hash = createHash('sha256');
   for (const file of ['operator.js', 'worker.js']) hash.update(readFileSync(join(ROOT, 'dist/image', file)));
