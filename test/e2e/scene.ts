@@ -60,8 +60,8 @@ export async function openScene(): Promise<Scene> {
 export async function closeScene(): Promise<void> {
   const kubectl = new Kubectl(await ensureCluster());
   await removePolicies(kubectl);
-  const clusterWide = ['clusterroles,clusterrolebindings', `${OPERATOR}-policies`];
-  await kubectl.run(['delete', ...clusterWide, '--ignore-not-found']);
+  const ours = `app.kubernetes.io/instance=${OPERATOR}`;
+  await kubectl.run(['delete', 'clusterroles,clusterrolebindings', '-l', ours]);
   await kubectl.run(['delete', 'namespace', ...NAMESPACES, '--ignore-not-found', '--timeout=120s'], {
     timeoutSeconds: 130,
   });
