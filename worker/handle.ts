@@ -21,6 +21,7 @@ import type { Delivery } from './delivery.ts';
 import { type Isolated, isolatingFailures } from './isolation.ts';
 import type { OrdersTable } from './orders-table.ts';
 import type { Outages } from './outages.ts';
+import type { Turns } from './turns.ts';
 
 type Database = Pick<OrdersTable, 'read'>;
 
@@ -34,6 +35,8 @@ export interface Handler {
   /** The active TTL table; null: no record may be written. */
   readonly ttl: () => TtlTable | null;
   readonly outages: Outages;
+  /** Shared by the batches that are under way at the same time. */
+  readonly turns: Turns;
   /** Ends a delivery as the verdict says; it is acknowledged when that has happened. */
   readonly perform: (delivery: Delivery, verdict: Verdict, timestamp?: number) => void;
   /** The worker itself fails on this order: an error of ours. */
@@ -44,14 +47,20 @@ export interface Handler {
 
 /**
  * The story of the worker: what arrived together is decoded, applied to the cache as one operation per order, judged,
- * and acknowledged. Events join a batch before `apply` and never after, and batches follow one another.
+ * and acknowledged. Events join a batch before `apply` and never after, and no two batches work on the same order.
  *
  * @throws Abandoned when the worker stops during an outage; nothing of the batch is acknowledged then
  */
 export async function handle(deliveries: readonly Delivery[], worker: Handler): Promise<void> {
   const { orders, malformed } = decodeBatch(deliveries, worker.decode);
   for (const each of malformed) worker.perform(each.delivery, judgeMalformed(each.malformed));
+  for (let mine = worker.turns.take(orders); mine.length > 0; mine = worker.turns.pass(mine)) {
+    await applyAndJudge(mine, worker);
+    worker.acknowledge();
+  }
+}
 
+async function applyAndJudge(orders: readonly OrderEvents[], worker: Handler): Promise<void> {
   const riding = (some: readonly OrderEvents[]) => worker.outages.ride(() => synchronise(some, worker));
   for (const result of await isolatingFailures(orders, riding)) {
     if (result.kind === 'Failed') worker.failed(result.item.orderId, result.error);
@@ -59,7 +68,6 @@ export async function handle(deliveries: readonly Delivery[], worker: Handler): 
       worker.perform(delivery, verdictOn(delivery, event, result, worker.config), event.timestampMs);
     }
   }
-  worker.acknowledge();
 }
 
 /** What became of an order: the row is what the database said after `apply`, if it had to be asked. */

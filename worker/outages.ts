@@ -25,7 +25,8 @@ export class Outages {
   readonly #options: OutageOptions;
   readonly #limit = new LogLimit(3);
   readonly #abandon = new AbortController();
-  #current: Dependency | undefined;
+  /** Whoever waits now for the end of an outage, and of which. */
+  readonly #waiting = new Map<object, Dependency>();
   #since = 0;
 
   constructor(options: OutageOptions) {
@@ -33,7 +34,8 @@ export class Outages {
   }
 
   get current(): Dependency | undefined {
-    return this.#current;
+    const [dependency] = this.#waiting.values();
+    return dependency;
   }
 
   /** Gives up on what waits. */
@@ -42,41 +44,47 @@ export class Outages {
   }
 
   /**
-   * Repeats `work` until it meets no outage. It resumes only after that: a probe may succeed where the work does not.
+   * Repeats `work` until it meets no outage. Consuming resumes only after that, when nobody else's work meets one
+   * either: a probe may succeed where the work does not, and other work may not need what is away.
    * @throws Abandoned, and what `work` throws that is no outage
    */
   async ride<T>(work: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
         const result = await work();
-        this.#end();
+        this.#end(work);
         return result;
       } catch (error) {
         const dependency = this.#options.dependencyOf(error);
-        if (dependency === undefined) throw error;
-        this.#begin(dependency, error);
+        if (dependency === undefined) {
+          this.#end(work);
+          throw error;
+        }
+        this.#begin(work, dependency, error);
         await this.#untilProbed(dependency, attempt);
       }
     }
   }
 
-  #begin(dependency: Dependency, error: unknown): void {
+  #begin(work: object, dependency: Dependency, error: unknown): void {
     const { log, onPause } = this.#options;
     const reason = error instanceof Error ? error.message : 'unknown error';
     const suppressed = this.#limit.admit(dependency, Date.now());
     if (suppressed !== undefined) log.error({ outage: dependency, reason, suppressed }, 'paused');
-    if (this.#current === undefined) {
-      this.#since = Date.now();
-      onPause();
-    }
-    this.#current = dependency;
+    const first = this.#waiting.size === 0;
+    this.#waiting.set(work, dependency);
+    if (!first) return;
+    this.#since = Date.now();
+    onPause();
   }
 
-  #end(): void {
-    if (this.#current === undefined) return;
+  #end(work: object): void {
+    const dependency = this.#waiting.get(work);
+    if (dependency === undefined) return;
+    this.#waiting.delete(work);
+    if (this.#waiting.size > 0) return;
     const { log, onResume } = this.#options;
-    log.info({ outage: this.#current, seconds: (Date.now() - this.#since) / 1_000 }, 'resumed');
-    this.#current = undefined;
+    log.info({ outage: dependency, seconds: (Date.now() - this.#since) / 1_000 }, 'resumed');
     onResume();
   }
 

@@ -50,7 +50,7 @@ test('events of one order in a batch are one piece of work, in the order of deli
 });
 
 test('a batch is what arrived meanwhile, within the limit and without what a closed channel delivered', async () => {
-  const inbox = new Inbox(3);
+  const inbox = new Inbox({ most: 3, leastBeside: 2 });
   const [source, closed] = [new RecordingSource(), new RecordingSource()];
   for (const tag of [1, 2, 3, 4]) inbox.push(delivered(source, tag));
   inbox.push(delivered(closed, 1));
@@ -58,10 +58,13 @@ test('a batch is what arrived meanwhile, within the limit and without what a clo
   const tags = async () => (await inbox.take())?.map(({ tag }) => tag);
   assert.deepEqual(await tags(), [1, 2, 3]);
   assert.deepEqual(await tags(), [4]);
+  inbox.done();
+  inbox.done();
   const waiting = tags();
   inbox.push(delivered(source, 5));
   assert.deepEqual(await waiting, [5]);
   inbox.push(delivered(source, 6));
+  inbox.done();
   inbox.end();
   assert.deepEqual([await tags(), await tags()], [[6], undefined]);
 });

@@ -5,6 +5,7 @@ import { eventDecoder } from '../../api/event-decode.ts';
 import type { WorkerConfig } from '../../api/worker-config.ts';
 import { type Handler, handle } from '../../worker/handle.ts';
 import { Abandoned, Outages } from '../../worker/outages.ts';
+import { Turns } from '../../worker/turns.ts';
 import { delivered, RecordingSource } from './worker-deliveries.ts';
 
 const config: WorkerConfig = {
@@ -70,6 +71,7 @@ function world(faults: unknown[] = []) {
       },
     }),
     outages,
+    turns: new Turns(),
     perform: ({ tag }, verdict) =>
       void steps.push(`perform ${tag} ${verdict.kind === 'Finished' ? verdict.outcome : verdict.reason}`),
     failed: (orderId) => void steps.push(`failed ${orderId}`),
