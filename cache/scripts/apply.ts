@@ -1,5 +1,5 @@
 import { FIELDS } from '../keys.ts';
-import { PROVE_MASTER, WRITE } from './fragments.ts';
+import { PROVE_MASTER } from './fragments.ts';
 
 /**
  * An event has arrived for each of these orders. Nothing is ever written for an order that is absent.
@@ -17,47 +17,46 @@ import { PROVE_MASTER, WRITE } from './fragments.ts';
  *   4  marked with the ticket
  */
 export const APPLY = `
-${WRITE}
 ${PROVE_MASTER}
-local mode, token = ARGV[1], ARGV[2]
+local call, pcall, keys, args = redis.call, redis.pcall, KEYS, ARGV
+local marking, token = args[1] == 'mark', args[2]
+local comparing = #args > 2
 local results, wrote = {}, false
-for i, key in ipairs(KEYS) do
-  local found
-  if mode == 'mark' then
-    found = redis.pcall('HMGET', key, '${FIELDS.status}', '${FIELDS.lease}')
-  else
-    found = redis.pcall('HMGET', key,
-      '${FIELDS.status}', '${FIELDS.lease}', '${FIELDS.version}', '${FIELDS.source}')
-  end
+for i = 1, #keys do
+  local key = keys[i]
+  local found = comparing
+    and pcall('HMGET', key, '${FIELDS.status}', '${FIELDS.lease}', '${FIELDS.version}', '${FIELDS.source}')
+    or pcall('HMGET', key, '${FIELDS.status}', '${FIELDS.lease}')
   local status = found[1]
   local result = 0
   if found.err then
     if not string.find(found.err, 'WRONGTYPE', 1, true) then return redis.error_reply(found.err) end
   elseif not status then
     if found[2] then
-      redis.call('DEL', key)
+      call('DEL', key)
       result = 1
     end
-  elseif mode == 'mark' then
-    if write('HSET', key, '${FIELDS.ticket}', token) then
+  elseif marking then
+    local reply = pcall('HSET', key, '${FIELDS.ticket}', token)
+    if type(reply) == 'number' then
       result = 4
-    else
-      redis.call('DEL', key)
+    elseif string.find(reply.err, 'OOM', 1, true) then
+      call('DEL', key)
       result = 2
+    else
+      return redis.error_reply(reply.err)
     end
+  elseif comparing and args[2 * i + 1] ~= '' and args[2 * i + 1] == found[3]
+    and token ~= '' and token == found[4]
+    and args[2 * i + 2] == status then
+    result = 3
   else
-    local version = ARGV[2 * i + 1]
-    if version ~= '' and version == found[3] and token ~= '' and token == found[4]
-      and ARGV[2 * i + 2] == status then
-      result = 3
-    else
-      redis.call('DEL', key)
-      result = 2
-    end
+    call('DEL', key)
+    result = 2
   end
   if result ~= 0 and result ~= 3 then wrote = true end
   results[i] = result
 end
-if not wrote then prove_master(KEYS[1]) end
+if not wrote then prove_master(keys[1]) end
 return results
 `;

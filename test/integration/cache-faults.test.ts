@@ -95,7 +95,7 @@ test('without its proof of being the master, a replica would call an order absen
     t,
     server.uri,
     'order:',
-    without('apply', APPLY, 'if not wrote then prove_master(KEYS[1]) end'),
+    without('apply', APPLY, 'if not wrote then prove_master(keys[1]) end'),
   );
   await world.redis.replicaof('127.0.0.1', 1);
   const { outcomes } = await world.cache.apply('drop', orders('absent'));

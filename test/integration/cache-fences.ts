@@ -13,8 +13,8 @@ export const FENCES = {
   'apply voids the lease': without(
     'apply',
     APPLY,
-    "redis.call('DEL', key)\n      result = 1",
-    "redis.call('EXISTS', key)\n      result = 1",
+    "call('DEL', key)\n      result = 1",
+    "call('EXISTS', key)\n      result = 1",
   ),
   /** `settle` writes whatever has happened since. */
   'settle wants its ticket': without('settle', SETTLE, 'elseif found[4] ~= ticket then\n    result = 4'),
@@ -37,6 +37,6 @@ export const FENCES = {
   'a version alone does not make a record the same': without(
     'apply',
     APPLY,
-    '\n      and ARGV[2 * i + 2] == status',
+    '\n    and args[2 * i + 2] == status',
   ),
 } as const;
