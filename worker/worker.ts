@@ -42,8 +42,9 @@ export class Worker {
   readonly #outages: Outages;
   readonly #outcomes = noOutcomes();
   #rabbitmq: RabbitMQCredentials;
-  /** When each of the batches under way began, the oldest first. */
-  readonly #batches = new Set<{ readonly since: number }>();
+  #batchesUnderWay = 0;
+  /** When a batch last began, or was last acknowledged in part or as a whole. */
+  #progressAt = 0;
   #draining = false;
   #ended: Promise<void> = Promise.resolve();
 
@@ -100,8 +101,7 @@ export class Worker {
   }
 
   get alive(): boolean {
-    const [oldest] = this.#batches;
-    const stuck = oldest !== undefined && Date.now() - oldest.since > STUCK;
+    const stuck = this.#batchesUnderWay > 0 && Date.now() - this.#progressAt > STUCK;
     return !stuck || this.#outages.current !== undefined;
   }
 
@@ -150,20 +150,21 @@ export class Worker {
   /** One batch after another, until there are no more. */
   async #handleBatches(handler: Handler): Promise<void> {
     for (let batch = await this.#inbox.take(); batch; batch = await this.#inbox.take()) {
-      const begun = { since: Date.now() };
-      this.#batches.add(begun);
+      const begun = Date.now();
+      this.#progressAt = begun;
+      this.#batchesUnderWay++;
       try {
         await handle(batch, handler);
       } catch (error) {
         if (error instanceof Abandoned) return;
         throw error;
       } finally {
-        this.#batches.delete(begun);
+        this.#batchesUnderWay--;
         this.#inbox.done();
       }
       let redelivered = 0;
       for (const delivery of batch) if (delivery.redelivered) redelivered++;
-      this.metrics.batch(batch.length, redelivered, (Date.now() - begun.since) / 1_000);
+      this.metrics.batch(batch.length, redelivered, (Date.now() - begun) / 1_000);
     }
   }
 
@@ -178,7 +179,10 @@ export class Worker {
       turns: new Turns(),
       perform: (delivery, verdict, timestamp) => this.#broker.perform(delivery, verdict, timestamp),
       failed: (orderId, error) => this.#log.error({ orderId, err: error }, 'processing failed'),
-      acknowledge: () => this.#completions.flush(),
+      acknowledge: () => {
+        this.#progressAt = Date.now();
+        this.#completions.flush();
+      },
     };
   }
 
