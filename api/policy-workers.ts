@@ -34,8 +34,8 @@ const resources = objectOfDefaults(
 export const workers = objectOfDefaults(
   {
     prefetchCount: withDefault(
-      count(1, 10000, 'Unacknowledged messages that the broker hands to one worker at most. Default: 500.'),
-      500,
+      count(1, 10000, 'Unacknowledged messages that the broker hands to one worker at most. Default: 1000.'),
+      1000,
     ),
     resources,
     terminationGracePeriodSeconds: withDefault(
