@@ -30,7 +30,7 @@ export async function changeOrdersUnderFaults(world: World, findings: Findings):
     await world.pods.waitForEnd('crm', 240);
   });
   act(5, 'Every message gets its outcome, and the workers become few again');
-  await during('the queue drains', () => world.settled(180));
+  await during('the queue drains', () => world.settled(120));
   await showScaling(world, findings, began);
   await listDeadLetters(world, findings);
   await compare(world, findings, 'after the rush, the Redis outage and the killed worker');
@@ -72,7 +72,8 @@ async function killWorker(world: World, findings: Findings): Promise<void> {
     return;
   }
   const { name, uid } = victim.metadata;
-  await world.kubectl.run(['delete', 'pod', name, '-n', NAMESPACE, '--grace-period=0', '--force']);
+  // One second, then SIGKILL. With --force the pod's object goes first, and with it the end of the log that is followed.
+  await world.kubectl.run(['delete', 'pod', name, '-n', NAMESPACE, '--grace-period=1']);
   const left = (await world.workerPods()).map((pod) => pod.metadata.uid);
   say(`worker ${name} with UID ${uid?.slice(0, 8)} is killed`);
   expect(findings, !left.includes(uid), `the kill of ${name} did not hit: its UID is still there`);
