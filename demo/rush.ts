@@ -31,6 +31,7 @@ export async function changeOrdersUnderFaults(world: World, findings: Findings):
   });
   act(5, 'Every message gets its outcome, and the workers become few again');
   await during('the queue drains', () => world.settled(120));
+  say(`${world.ledger.open} messages without an outcome in a worker's log`);
   await showScaling(world, findings, began);
   await listDeadLetters(world, findings);
   await compare(world, findings, 'after the rush, the Redis outage and the killed worker');
