@@ -77,6 +77,12 @@ export class TrafficPods {
     ]);
   }
 
+  /** Also those that a run before this one has left, whose logs are not of this run. */
+  async removeAll(): Promise<void> {
+    const ours = ['-n', this.#namespace, '-l', TRAFFIC_LABEL];
+    await this.#kubectl.run(['delete', 'pods', ...ours, '--grace-period=1']);
+  }
+
   #manifest({ name, command, identity, settings }: TrafficPod): KubeObject {
     return {
       apiVersion: 'v1',

@@ -42,6 +42,7 @@ export async function install(cluster: Cluster, kubectl: Kubectl, image: string)
   await during('the operator is ready', () =>
     rolledOut(kubectl, OPERATOR_NAMESPACE, 'deployment/order-cache-operator'),
   );
+  await pods.removeAll();
   await pods.installProgram(trafficProgram());
   const settings = readersSettings();
   await pods.run({ name: 'seed', command: 'seed', identity: 'mes', settings }, 90);
