@@ -23,13 +23,12 @@ export async function changeOrdersUnderFaults(world: World, findings: Findings):
   world.observe();
   await startTraffic(world);
   await sleep(HALFWAY);
-  await killRedis(world, findings);
-  await killWorker(world, findings);
+  await killRedisAndWorker(world, findings);
   await during('the initiators finish', async () => {
     await world.pods.waitForEnd('mes', 240);
     await world.pods.waitForEnd('crm', 240);
   });
-  act(5, 'Every message gets its outcome, and the workers become few again');
+  act(6, 'Every message gets its outcome, and the workers become few again');
   await during('the queue drains', () => world.settled(120));
   say(`${world.ledger.open} messages without an outcome in a worker's log`);
   await showScaling(world, findings, began);
@@ -49,15 +48,19 @@ async function startTraffic(world: World): Promise<void> {
   say("MES and CRM publish 52,000 changes: calm, a rush, calm again; CRM's clock is 45 s slow");
 }
 
-async function killRedis(world: World, findings: Findings): Promise<void> {
-  act(6, 'Halfway: Redis is gone for ten seconds, a worker is killed');
+/** The worker is killed while Redis is away: it holds messages then that it cannot finish, and they come again. */
+async function killRedisAndWorker(world: World, findings: Findings): Promise<void> {
+  act(5, 'Halfway: Redis is gone for ten seconds, a worker is killed');
   const { kubectl } = world;
   const before = await redisRunId(world);
   const selector = ['-l', 'app.kubernetes.io/name=redis', '-n', NAMESPACE];
   await kubectl.run(['scale', 'deployment/redis', '--replicas=0', '-n', NAMESPACE]);
   await kubectl.run(['delete', 'pod', ...selector, '--grace-period=0', '--force', '--ignore-not-found']);
   say(`Redis with run id ${before.slice(0, 8)} is gone`);
-  await sleep(10_000);
+  const gone = sleep(10_000);
+  await sleep(4_000);
+  await killWorker(world, findings);
+  await gone;
   await kubectl.run(['scale', 'deployment/redis', '--replicas=1', '-n', NAMESPACE]);
   await kubectl.run(['rollout', 'status', 'deployment/redis', '-n', NAMESPACE, '--timeout=60s']);
   const after = await redisRunId(world);
