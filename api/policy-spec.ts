@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { scaling } from './policy-scaling.ts';
-import { workers } from './policy-workers.ts';
+import { maintenance, workers } from './policy-workers.ts';
 import {
   count,
   type Input,
@@ -12,6 +12,7 @@ import {
   text,
   withDefault,
 } from './schema.ts';
+import { EVENT_FORMATS } from './worker-config.ts';
 
 const secretRef = (description: string) =>
   Type.Object(
@@ -25,13 +26,15 @@ const secretRef = (description: string) =>
     { description },
   );
 
-const pointer = (what: string, fallback: string) =>
-  withDefault(
-    text(`RFC 6901 JSON pointer to ${what} in the event. Default: ${fallback}.`, {
-      pattern: '^(/([^/~]|~[01])*)+$',
-      maxLength: 256,
-    }),
-    fallback,
+const POINTER = { pattern: '^(/([^/~]|~[01])*)+$', maxLength: 256 };
+
+/** Without a default in the schema: it depends on the format (DEFAULT_POINTERS of worker-config.ts). */
+const pointer = (what: string, json: string, cloudEvents: string) =>
+  Type.Optional(
+    text(
+      `RFC 6901 JSON pointer to ${what} in the event. Default: ${json}; for CloudEvents ${cloudEvents}.`,
+      POINTER,
+    ),
   );
 
 const sqlName = (description: string) =>
@@ -39,10 +42,18 @@ const sqlName = (description: string) =>
 
 const event = objectOfDefaults(
   {
-    format: withDefault(oneOf(['JSON'], 'Encoding of the event. Default: JSON.'), 'JSON'),
-    orderIdPointer: pointer('the order id, a string or a whole number', '/orderId'),
-    statusPointer: pointer('the new status, a string', '/status'),
-    timestampPointer: pointer('the time of the change', '/timestamp'),
+    format: withDefault(
+      oneOf(
+        EVENT_FORMATS,
+        'Encoding of the event. JSON: one object. CloudEvents: version 1.0, in structured or binary content mode; ' +
+          'pointers read it in structured form. DebeziumOutbox: what the outbox event router of Debezium publishes, ' +
+          'its payload expanded or as text, with or without a schema; pointers read the payload. Default: JSON.',
+      ),
+      'JSON',
+    ),
+    orderIdPointer: pointer('the order id, a string or a whole number', '/orderId', '/subject'),
+    statusPointer: pointer('the new status, a string', '/status', '/data/status'),
+    timestampPointer: pointer('the time of the change', '/timestamp', '/time'),
     timestampFormat: withDefault(
       oneOf(
         ['RFC3339', 'UnixSeconds', 'UnixMilliseconds', 'UnixMicroseconds'],
@@ -55,8 +66,25 @@ const event = objectOfDefaults(
         'RFC 6901 JSON pointer to the row version that the change produced: a whole number that the database ' +
           'increments with each change of the order (columns.version). With it a worker waits until that version of ' +
           'the row is visible. Absent: events must be published after their transaction has committed.',
-        { pattern: '^(/([^/~]|~[01])*)+$', maxLength: 256 },
+        POINTER,
       ),
+    ),
+    versionFormat: withDefault(
+      oneOf(
+        ['Integer', 'Timestamp'],
+        'How the version is written. Timestamp: as timestampFormat says, for a version column of type timestamptz; ' +
+          'it is compared as microseconds since 1970. Default: Integer.',
+      ),
+      'Integer',
+    ),
+    maxClockSkewSeconds: withDefault(
+      seconds(
+        0,
+        86400,
+        'Where database.writer is Worker and events have no version, their timestamps order them: one further ahead ' +
+          "of the worker's clock than this is dead-lettered. Default: 60.",
+      ),
+      60,
     ),
     maxBodyBytes: withDefault(
       count(
@@ -188,7 +216,7 @@ const redis = Type.Object(
 const database = Type.Object(
   {
     connectionSecretRef: secretRef(
-      'A read-only role on the primary. Keys: uri (postgres://); optional username, password, ca.crt, tls.crt, tls.key.',
+      'A role on the primary, read-only unless writer is Worker. Keys: uri (postgres://); optional username, password, ca.crt, tls.crt, tls.key.',
     ),
     table: withDefault(
       text('Table or view of the orders, with schema if it is not on the search path. Default: orders.', {
@@ -202,11 +230,22 @@ const database = Type.Object(
         orderId: withDefault(sqlName('Column with the order id, unique. Default: id.'), 'id'),
         status: withDefault(sqlName('Column with the status. Default: status.'), 'status'),
         version: withDefault(
-          sqlName('Column with a whole number that changes with each change of the row. Default: version.'),
+          sqlName(
+            'Column that changes with each change of the row: a whole number, or a timestamptz. Default: version.',
+          ),
           'version',
         ),
       },
       'Columns of the table.',
+    ),
+    writer: withDefault(
+      oneOf(
+        ['Initiator', 'Worker'],
+        'Who writes the row. Initiator: MES or CRM has written it, and the event tells of it. Worker: the worker writes ' +
+          'status and version into the existing row, then the cache, then it acknowledges; an older event changes ' +
+          'neither. The role needs the right to update the two columns then. Default: Initiator.',
+      ),
+      'Initiator',
     ),
   },
   { description: 'PostgreSQL, the truth. Required for WriteThrough.' },
@@ -231,8 +270,82 @@ const ttl = objectOfDefaults(
       listMap(statusTtl, ['status'], { maxItems: 100, description: 'Time-to-live by status.' }),
       [],
     ),
+    absentSeconds: withDefault(
+      seconds(
+        0,
+        60,
+        'How long readers remember that the database has no such order. An event for the order ends it at once; an ' +
+          'order that is created without an event is not seen before. 0: not at all. Default: 0.',
+      ),
+      0,
+    ),
   },
   'When records expire that nobody refreshes. Followed live, within 5 s, by every process that writes records.',
+);
+
+const confirmation = Type.Object(
+  {
+    exchange: Type.Optional(
+      text('An exchange of spec.rabbitmq.exchanges that confirmations are published to.', {
+        minLength: 1,
+        maxLength: 200,
+      }),
+    ),
+    routingKey: withDefault(
+      text('Routing key of confirmations on that exchange. Default: order.cache.', {
+        pattern: '^[ -~]*$',
+        maxLength: 255,
+      }),
+      'order.cache',
+    ),
+    replyTo: withDefault(
+      Type.Boolean({
+        description:
+          'Whether a message that names a queue to reply to gets its confirmation there, with its correlation id. ' +
+          'Default: true.',
+      }),
+      true,
+    ),
+  },
+  {
+    description:
+      'After the cache is right, the worker publishes what happened, and only then acknowledges the event. Absent: ' +
+      'nothing is published.',
+  },
+);
+
+const outbox = Type.Object(
+  {
+    databaseSecretRef: secretRef(
+      'A role that may select and delete in the outbox table. Keys as in spec.database.connectionSecretRef.',
+    ),
+    rabbitmqSecretRef: secretRef(
+      'A user that may publish to the exchanges that the outbox names. Keys as in spec.rabbitmq.connectionSecretRef.',
+    ),
+    table: withDefault(
+      text('The outbox table, with schema if it is not on the search path. Default: order_outbox.', {
+        pattern: '^[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)?$',
+        maxLength: 127,
+      }),
+      'order_outbox',
+    ),
+  },
+  {
+    description:
+      'The relay of the transactional outbox runs in the maintenance pod of the policy. Absent: the relay runs ' +
+      'elsewhere, or initiators publish by themselves.',
+  },
+);
+
+const catchUp = objectOfDefaults(
+  {
+    maxOrdersPerSecond: withDefault(
+      count(1, 100000, 'How many orders are compared with the database in a second at most. Default: 1000.'),
+      1000,
+    ),
+  },
+  'Every order in Redis is compared with the database after events or writes may have been lost: a failover or a ' +
+    'restored Redis, a broker that came back empty, or the annotation ordercache.io/catch-up with a new value.',
 );
 
 const fields = {
@@ -265,11 +378,20 @@ const fields = {
   ),
   ttl,
   workers,
+  maintenance,
   scaling,
+  confirmation: Type.Optional(confirmation),
+  outbox: Type.Optional(outbox),
+  catchUp,
 };
 
 /** Rules across fields. They stand on `spec`: an object with a rule of its own cannot have `default: {}`. */
 const crossFieldRules = [
+  rule(
+    '!has(self.confirmation) || !has(self.confirmation.exchange) || self.rabbitmq.exchanges.exists(e, e.name == self.confirmation.exchange)',
+    'must be listed in rabbitmq.exchanges',
+    '.confirmation.exchange',
+  ),
   rule(
     "self.strategy != 'WriteThrough' || has(self.database)",
     'is required for strategy WriteThrough',

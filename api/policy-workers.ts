@@ -11,25 +11,26 @@ const toleration = Type.Object({
   tolerationSeconds: Type.Optional(Type.Integer({ description: 'How long a NoExecute taint is tolerated.' })),
 });
 
-const resources = objectOfDefaults(
-  {
-    requests: objectOfDefaults(
-      {
-        cpu: withDefault(quantity('Default: 250m.'), '250m'),
-        memory: withDefault(quantity('Default: 128Mi.'), '128Mi'),
-      },
-      'What a worker pod is guaranteed.',
-    ),
-    limits: objectOfDefaults(
-      {
-        cpu: Type.Optional(quantity('No default: a worker may use idle processors.')),
-        memory: withDefault(quantity('Default: 256Mi.'), '256Mi'),
-      },
-      'What a worker pod may not exceed.',
-    ),
-  },
-  'Processor and memory of each worker pod.',
-);
+const resources = (pod: string, requests: { cpu: string; memory: string }, memoryLimit: string) =>
+  objectOfDefaults(
+    {
+      requests: objectOfDefaults(
+        {
+          cpu: withDefault(quantity(`Default: ${requests.cpu}.`), requests.cpu),
+          memory: withDefault(quantity(`Default: ${requests.memory}.`), requests.memory),
+        },
+        `What ${pod} is guaranteed.`,
+      ),
+      limits: objectOfDefaults(
+        {
+          cpu: Type.Optional(quantity(`No default: ${pod} may use idle processors.`)),
+          memory: withDefault(quantity(`Default: ${memoryLimit}.`), memoryLimit),
+        },
+        `What ${pod} may not exceed.`,
+      ),
+    },
+    `Processor and memory of ${pod}.`,
+  );
 
 export const workers = objectOfDefaults(
   {
@@ -37,7 +38,7 @@ export const workers = objectOfDefaults(
       count(1, 10000, 'Unacknowledged messages that the broker hands to one worker at most. Default: 1000.'),
       1000,
     ),
-    resources,
+    resources: resources('a worker pod', { cpu: '250m', memory: '128Mi' }, '256Mi'),
     terminationGracePeriodSeconds: withDefault(
       seconds(5, 600, 'How long a worker may take to finish what it holds when it is stopped. Default: 30.'),
       30,
@@ -55,4 +56,10 @@ export const workers = objectOfDefaults(
     priorityClassName: Type.Optional(text('Priority class of the worker pods.', { maxLength: 253 })),
   },
   'The cache-sync worker pods.',
+);
+
+export const maintenance = objectOfDefaults(
+  { resources: resources('the maintenance pod', { cpu: '50m', memory: '96Mi' }, '192Mi') },
+  'The maintenance pod, one for a policy: it does what is not bound to an event. Node, tolerations and priority are ' +
+    'those of the workers.',
 );

@@ -17,7 +17,8 @@ export interface WorkerConfig {
     };
   };
   readonly redis: { readonly keyPrefix: string };
-  readonly database?: DatabaseSettings;
+  readonly database?: DatabaseSettings & { readonly writer: 'Initiator' | 'Worker' };
+  readonly confirmation?: ConfirmationSettings;
   readonly prefetchCount: number;
   /** The whole of a worker's shutdown fits into this, in seconds. */
   readonly terminationGracePeriodSeconds: number;
@@ -29,15 +30,36 @@ export interface RetryStep {
   readonly delaySeconds: number;
 }
 
+export const EVENT_FORMATS = ['JSON', 'CloudEvents', 'DebeziumOutbox'] as const;
+export type EventFormat = (typeof EVENT_FORMATS)[number];
+
+/** Where the fields of an event are unless the policy says otherwise. */
+export const DEFAULT_POINTERS = {
+  JSON: { orderIdPointer: '/orderId', statusPointer: '/status', timestampPointer: '/timestamp' },
+  CloudEvents: { orderIdPointer: '/subject', statusPointer: '/data/status', timestampPointer: '/time' },
+  DebeziumOutbox: { orderIdPointer: '/orderId', statusPointer: '/status', timestampPointer: '/timestamp' },
+} as const satisfies Readonly<Record<EventFormat, Partial<EventSettings>>>;
+
 export interface EventSettings {
-  readonly format: 'JSON';
+  readonly format: EventFormat;
   readonly orderIdPointer: string;
   readonly statusPointer: string;
   readonly timestampPointer: string;
   readonly timestampFormat: 'RFC3339' | 'UnixSeconds' | 'UnixMilliseconds' | 'UnixMicroseconds';
   readonly versionPointer?: string;
+  /** Timestamp: written as `timestampFormat` says, compared as whole microseconds since 1970. */
+  readonly versionFormat: 'Integer' | 'Timestamp';
+  readonly maxClockSkewSeconds: number;
   /** In bytes. */
   readonly maxBodyBytes: number;
+}
+
+/** What the worker publishes when the cache is right, before it acknowledges. */
+export interface ConfirmationSettings {
+  /** Absent: confirmations go to nobody but the message's reply-to. */
+  readonly exchange?: string;
+  readonly routingKey: string;
+  readonly replyTo: boolean;
 }
 
 export interface DatabaseSettings {

@@ -1,6 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { OrderCachePolicy } from '../api/policy.ts';
-import type { EventSettings, WorkerConfig } from '../api/worker-config.ts';
+import {
+  type ConfirmationSettings,
+  DEFAULT_POINTERS,
+  type EventSettings,
+  type WorkerConfig,
+} from '../api/worker-config.ts';
 import type { WorkerRoute } from './worker-route.ts';
 
 export const CONFIG_KEY = 'config.json';
@@ -42,8 +47,13 @@ function workerConfig({ metadata, spec }: OrderCachePolicy, route: WorkerRoute):
     },
     redis: { keyPrefix: spec.redis.keyPrefix },
     ...(spec.database && {
-      database: { table: spec.database.table, columns: columns(spec.database.columns) },
+      database: {
+        table: spec.database.table,
+        columns: columns(spec.database.columns),
+        writer: spec.database.writer,
+      },
     }),
+    ...(spec.confirmation && { confirmation: confirmation(spec.confirmation) }),
     prefetchCount: spec.workers.prefetchCount,
     terminationGracePeriodSeconds: spec.workers.terminationGracePeriodSeconds,
   };
@@ -51,15 +61,26 @@ function workerConfig({ metadata, spec }: OrderCachePolicy, route: WorkerRoute):
 
 /** Spelled out, so that neither the order of fields nor a field that workers do not know changes the hash. */
 function eventSettings(event: OrderCachePolicy['spec']['event']): EventSettings {
+  const pointers = DEFAULT_POINTERS[event.format];
   return {
     format: event.format,
-    orderIdPointer: event.orderIdPointer,
-    statusPointer: event.statusPointer,
-    timestampPointer: event.timestampPointer,
+    orderIdPointer: event.orderIdPointer ?? pointers.orderIdPointer,
+    statusPointer: event.statusPointer ?? pointers.statusPointer,
+    timestampPointer: event.timestampPointer ?? pointers.timestampPointer,
     timestampFormat: event.timestampFormat,
     ...(event.versionPointer !== undefined && { versionPointer: event.versionPointer }),
+    versionFormat: event.versionFormat,
+    maxClockSkewSeconds: event.maxClockSkewSeconds,
     maxBodyBytes: event.maxBodyBytes,
   };
+}
+
+function confirmation({
+  exchange,
+  routingKey,
+  replyTo,
+}: NonNullable<OrderCachePolicy['spec']['confirmation']>): ConfirmationSettings {
+  return { ...(exchange !== undefined && { exchange }), routingKey, replyTo };
 }
 
 function columns({ orderId, status, version }: { orderId: string; status: string; version: string }) {

@@ -57,6 +57,8 @@ const DEFAULT_EVENT: EventSettings = {
   statusPointer: '/status',
   timestampPointer: '/timestamp',
   timestampFormat: 'RFC3339',
+  versionFormat: 'Integer',
+  maxClockSkewSeconds: 60,
   maxBodyBytes: 65536,
 };
 

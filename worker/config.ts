@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { WorkerConfig } from '../api/worker-config.ts';
+import { EVENT_FORMATS, type WorkerConfig } from '../api/worker-config.ts';
 
 export type ConfigResult =
   | { readonly kind: 'Valid'; readonly config: WorkerConfig }
@@ -60,26 +60,35 @@ const sqlName: Check = (value) => typeof value === 'string' && /^[A-Za-z_][A-Za-
 const columns: Check = (value) =>
   ['orderId', 'status', 'version'].every((key) => sqlName(child(child(value, 'columns'), key)));
 const table: Check = (value) => typeof value === 'string' && value.split('.').every(sqlName);
-const database: Check = (value) => table(child(value, 'table')) && columns(value);
+const writer = oneOf('Initiator', 'Worker');
+const database: Check = (value) =>
+  table(child(value, 'table')) && columns(value) && writer(child(value, 'writer'));
+const confirmation: Check = (value) =>
+  optional(text)(child(value, 'exchange')) &&
+  typeof child(value, 'routingKey') === 'string' &&
+  typeof child(value, 'replyTo') === 'boolean';
 
 const FORMATS = ['RFC3339', 'UnixSeconds', 'UnixMilliseconds', 'UnixMicroseconds'];
 
 const EXPECTED: readonly (readonly [path: string, expected: string, check: Check])[] = [
   ['policy.uid', 'a string', text],
   ['strategy', 'WriteThrough or ReadThrough', oneOf('WriteThrough', 'ReadThrough')],
-  ['event.format', 'JSON', oneOf('JSON')],
+  ['event.format', EVENT_FORMATS.join(', '), oneOf(...EVENT_FORMATS)],
   ['event.orderIdPointer', 'a JSON pointer', pointer],
   ['event.statusPointer', 'a JSON pointer', pointer],
   ['event.timestampPointer', 'a JSON pointer', pointer],
   ['event.timestampFormat', FORMATS.join(', '), oneOf(...FORMATS)],
   ['event.versionPointer', 'a JSON pointer or nothing', optional(pointer)],
+  ['event.versionFormat', 'Integer or Timestamp', oneOf('Integer', 'Timestamp')],
+  ['event.maxClockSkewSeconds', 'a whole number from 0', integer(0, 86400)],
   ['event.maxBodyBytes', 'a whole number from 1', integer(1, 2 ** 30)],
   ['rabbitmq.queues', 'at least one queue', listOf(text, 1)],
   ['rabbitmq.deadLetterQueue', 'a string', text],
   ['rabbitmq.retry.maxAttempts', 'a whole number from 1 to 100', integer(1, 100)],
   ['rabbitmq.retry.steps', 'steps, each with exchange and delaySeconds', listOf(step, 0)],
   ['redis.keyPrefix', 'a string', text],
-  ['database', 'an object with table and columns, or nothing', optional(database)],
+  ['database', 'an object with table, columns and writer, or nothing', optional(database)],
+  ['confirmation', 'an object with routingKey and replyTo, or nothing', optional(confirmation)],
   // AMQP takes 0 for unlimited.
   ['prefetchCount', 'a whole number from 1 to 65535', integer(1, 65535)],
   ['terminationGracePeriodSeconds', 'a whole number from 1', integer(1, 86400)],

@@ -90,6 +90,8 @@ function workerConfig(
       statusPointer: '/status',
       timestampPointer: '/timestamp',
       timestampFormat: 'RFC3339',
+      versionFormat: 'Integer',
+      maxClockSkewSeconds: 60,
       maxBodyBytes: 65536,
       ...(options.versioned ? { versionPointer: '/version' } : {}),
     },
@@ -99,7 +101,11 @@ function workerConfig(
       retry: { maxAttempts: 5, steps: [] },
     },
     redis: { keyPrefix: stage.keyPrefix },
-    database: { table: 'orders', columns: { orderId: 'id', status: 'status', version: 'version' } },
+    database: {
+      table: 'orders',
+      columns: { orderId: 'id', status: 'status', version: 'version' },
+      writer: 'Initiator',
+    },
     prefetchCount: options.prefetch,
     terminationGracePeriodSeconds: 30,
   };

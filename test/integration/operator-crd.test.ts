@@ -304,7 +304,7 @@ test('what a user leaves out is filled in, each part of resources by itself', as
     requests: { cpu: '1', memory: '128Mi' },
     limits: { memory: '256Mi' },
   });
-  assert.deepEqual(spec.ttl, { defaultSeconds: 3600, jitterPercent: 10, statuses: [] });
+  assert.deepEqual(spec.ttl, { defaultSeconds: 3600, jitterPercent: 10, statuses: [], absentSeconds: 0 });
   assert.deepEqual(spec.scaling, {
     mode: 'Auto',
     minReplicas: 0,

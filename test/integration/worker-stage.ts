@@ -101,6 +101,8 @@ function configFor(topology: Topology, keyPrefix: string, options: StageOptions)
       statusPointer: '/status',
       timestampPointer: '/timestamp',
       timestampFormat: 'RFC3339',
+      versionFormat: 'Integer',
+      maxClockSkewSeconds: 60,
       maxBodyBytes: 65536,
       ...(options.versioned && { versionPointer: '/version' }),
     },
@@ -110,7 +112,11 @@ function configFor(topology: Topology, keyPrefix: string, options: StageOptions)
       retry: { maxAttempts: options.maxAttempts ?? 3, steps: topology.steps },
     },
     redis: { keyPrefix },
-    database: { table: 'orders', columns: { orderId: 'id', status: 'status', version: 'version' } },
+    database: {
+      table: 'orders',
+      columns: { orderId: 'id', status: 'status', version: 'version' },
+      writer: 'Initiator',
+    },
     prefetchCount: options.prefetchCount ?? 500,
     terminationGracePeriodSeconds: options.gracePeriodSeconds ?? 10,
   };

@@ -14,6 +14,8 @@ const settings: EventSettings = {
   statusPointer: '/status',
   timestampPointer: '/timestamp',
   timestampFormat: 'RFC3339',
+  versionFormat: 'Integer',
+  maxClockSkewSeconds: 60,
   maxBodyBytes: 65536,
 };
 const versioned: EventSettings = { ...settings, versionPointer: '/version' };
@@ -259,6 +261,8 @@ describe('a malformed event has the reason', () => {
     const deep = `${nested}${']'.repeat(100_000)}`;
     const result = decode(json({ orderId: '9007199254740993', deep }), {
       ...settings,
+      versionFormat: 'Integer',
+      maxClockSkewSeconds: 60,
       maxBodyBytes: 1_000_000,
     });
     assert.equal(result.kind === 'Malformed' && result.reason, 'InvalidJson');
@@ -280,6 +284,8 @@ const anySettings: fc.Arbitrary<EventSettings> = fc.record({
   timestampPointer: fc.constantFrom('/timestamp', '/data/meta/time'),
   timestampFormat: fc.constantFrom('RFC3339', 'UnixSeconds', 'UnixMilliseconds', 'UnixMicroseconds'),
   versionPointer: fc.constantFrom('/version', '/data/version'),
+  versionFormat: fc.constant('Integer' as const),
+  maxClockSkewSeconds: fc.constant(60),
   maxBodyBytes: fc.constant(65536),
 });
 

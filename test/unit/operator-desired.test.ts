@@ -128,7 +128,7 @@ const workerRelevant: readonly [string, Parameters<typeof policyWith>[0], boolea
   ],
   [
     'the TTL table, which is followed live',
-    { spec: { ttl: { defaultSeconds: 1, jitterPercent: 0, statuses: [] } } },
+    { spec: { ttl: { defaultSeconds: 1, jitterPercent: 0, absentSeconds: 0, statuses: [] } } },
     false,
   ],
   ['the deletion policy', { spec: { deletionPolicy: 'Delete' } }, false],

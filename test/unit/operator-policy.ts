@@ -10,6 +10,8 @@ const SPEC: OrderCachePolicySpec = {
     statusPointer: '/status',
     timestampPointer: '/timestamp',
     timestampFormat: 'RFC3339',
+    versionFormat: 'Integer',
+    maxClockSkewSeconds: 60,
     maxBodyBytes: 65536,
   },
   rabbitmq: {
@@ -26,9 +28,10 @@ const SPEC: OrderCachePolicySpec = {
     connectionSecretRef: { name: 'orders-db' },
     table: 'orders',
     columns: { orderId: 'id', status: 'status', version: 'version' },
+    writer: 'Initiator',
   },
   strategy: 'WriteThrough',
-  ttl: { defaultSeconds: 3600, jitterPercent: 10, statuses: [] },
+  ttl: { defaultSeconds: 3600, jitterPercent: 10, absentSeconds: 0, statuses: [] },
   workers: {
     prefetchCount: 500,
     resources: { requests: { cpu: '250m', memory: '128Mi' }, limits: { memory: '256Mi' } },

@@ -15,6 +15,8 @@ const decode = eventDecoder({
   timestampPointer: '/timestamp',
   timestampFormat: 'RFC3339',
   versionPointer: '/version',
+  versionFormat: 'Integer',
+  maxClockSkewSeconds: 60,
   maxBodyBytes: 1024,
 });
 const event = (orderId: string, version: number | null) => ({

@@ -17,6 +17,8 @@ const config: WorkerConfig = {
     statusPointer: '/status',
     timestampPointer: '/at',
     timestampFormat: 'UnixMilliseconds',
+    versionFormat: 'Integer',
+    maxClockSkewSeconds: 60,
     maxBodyBytes: 1024,
   },
   rabbitmq: { queues: ['q'], deadLetterQueue: 'q.dead', retry: { maxAttempts: 2, steps: [] } },

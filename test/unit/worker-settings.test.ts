@@ -53,6 +53,8 @@ const config = {
     statusPointer: '/status',
     timestampPointer: '/timestamp',
     timestampFormat: 'RFC3339',
+    versionFormat: 'Integer',
+    maxClockSkewSeconds: 60,
     maxBodyBytes: 65536,
   },
   rabbitmq: {
