@@ -37,6 +37,8 @@ const SPEC: OrderCachePolicySpec = {
     resources: { requests: { cpu: '250m', memory: '128Mi' }, limits: { memory: '256Mi' } },
     terminationGracePeriodSeconds: 30,
   },
+  maintenance: { resources: { requests: { cpu: '50m', memory: '96Mi' }, limits: { memory: '192Mi' } } },
+  catchUp: { maxOrdersPerSecond: 1000 },
   scaling: { mode: 'Auto', minReplicas: 1, maxReplicas: 10, targetDrainSeconds: 30, behavior: {} },
 };
 
