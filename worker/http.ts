@@ -1,7 +1,6 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
-import type { WorkerReport } from '../api/worker-report.ts';
 
-/** What the worker tells about itself; all of it answers with every server away. */
+/** What a process tells about itself; all of it answers with every server away. */
 export interface HttpSources {
   /** False when the event loop is not getting anywhere; a restart may help. An outage is no such thing. */
   readonly alive: () => boolean;
@@ -12,7 +11,8 @@ export interface HttpSources {
    */
   readonly ready: () => boolean;
   readonly metrics: () => Promise<string>;
-  readonly report: () => WorkerReport;
+  /** Sent as JSON. */
+  readonly report: () => object;
 }
 
 const PROMETHEUS_TEXT = 'text/plain; version=0.0.4; charset=utf-8';

@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import { CONNECTIONS } from '../api/worker-config.ts';
 import { loadConfig } from './config-file.ts';
 import { CredentialsDirectory } from './credentials-directory.ts';
 import { type Environment, readEnvironment } from './environment.ts';
@@ -38,7 +39,7 @@ process.exit(0);
 
 async function run(environment: Environment): Promise<void> {
   const config = await loadConfig(environment.configFile, environment.configHash, CONFIG_PATIENCE);
-  const credentials = new CredentialsDirectory(environment.credentialsDirectory);
+  const credentials = new CredentialsDirectory(environment.credentialsDirectory, CONNECTIONS);
   const worker = new Worker(config, environment.configHash, credentials, log);
   const server = await serveHttp(environment.httpPort, {
     alive: () => worker.alive,

@@ -13,7 +13,7 @@ const TTL_PATIENCE = 3_000;
 export class RedisAccess {
   readonly cache: OrderCache;
   readonly ttl: TtlTableFollower;
-  readonly #connection: RedisConnection;
+  readonly connection: RedisConnection;
   readonly #hadTable: () => boolean;
 
   /** @throws InvalidCredentials or RedisUriInvalid */
@@ -22,7 +22,7 @@ export class RedisAccess {
     const limit = new LogLimit(3);
     let hadTable = false;
     this.#hadTable = () => hadTable;
-    this.#connection = connectRedis(redisCredentials(files), {
+    this.connection = connectRedis(redisCredentials(files), {
       onError: ({ kind, reason, message }) => {
         const suppressed = limit.admit(reason, Date.now());
         if (suppressed !== undefined)
@@ -30,8 +30,8 @@ export class RedisAccess {
       },
     });
     const source = config.database === undefined ? null : versionSource(config.database);
-    this.cache = new OrderCache(this.#connection, { keyPrefix, versionSource: source });
-    this.ttl = followTtlTable(this.#connection, keyPrefix, {
+    this.cache = new OrderCache(this.connection, { keyPrefix, versionSource: source });
+    this.ttl = followTtlTable(this.connection, keyPrefix, {
       onChange: (table) => {
         hadTable ||= table !== null;
         log.info({ ttlRevision: table?.revision ?? null }, 'the TTL table changed');
@@ -44,8 +44,8 @@ export class RedisAccess {
    * that could be written.
    */
   async probe(): Promise<void> {
-    await this.#connection.ready();
-    await this.#connection.ping();
+    await this.connection.ready();
+    await this.connection.ping();
     await this.ttl.firstRead;
     const deadline = Date.now() + TTL_PATIENCE;
     while (this.#hadTable() && this.ttl.current() === null && Date.now() < deadline) await sleep(50);
@@ -53,6 +53,6 @@ export class RedisAccess {
 
   close(): void {
     this.ttl.close();
-    this.#connection.close();
+    this.connection.close();
   }
 }
