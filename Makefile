@@ -6,7 +6,7 @@ CONTEXT ?=
 IMAGE ?=
 export CONTEXT IMAGE
 
-.PHONY: help demo test unit integration e2e bench generate format lint types bundle image cluster servers clean
+.PHONY: help demo test unit integration e2e bench consistency generate format lint types bundle image cluster servers clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -22,6 +22,9 @@ unit integration e2e: $(SETUP) ## One suite of `make test`; FILES="test/unit/eve
 
 bench: $(SETUP) servers ## This worker beside a plain consumer, in one run
 	@$(NODE) test/bench/bench.ts
+
+consistency: $(SETUP) servers ## MES, CRM and readers at work, and every hit checked against the order of commits; ARGS="--seed 7"
+	@$(NODE) --no-warnings test/consistency/main.ts $(ARGS)
 
 generate: $(SETUP) ## CRD, install manifests, chart and API reference from their sources
 	@$(NODE) cdk8s/generate.ts
