@@ -2,17 +2,15 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { connectRedis, type RedisConnection } from '../../cache/connect.ts';
 import { RedisRefused } from '../../cache/failure.ts';
 import { OrderCache } from '../../cache/order-cache.ts';
 import { deleteRecords, publishTtlTable, readTtlTable } from '../../cache/ttl-table-redis.ts';
-import { ownRedis } from '../servers/index.ts';
+import { freePort, ownCluster, ownRedis } from '../servers/index.ts';
 import type { Scope } from '../servers/scope.ts';
 import { SOURCE, TABLE } from './cache-world.ts';
 
@@ -52,49 +50,14 @@ function client(scope: Scope, port: number): Redis {
   return redis;
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  assert.ok(address !== null && typeof address === 'object');
-  return address.port;
-}
-
 test('on a Cluster of three masters, orders of every slot are worked through in one call', async (t) => {
-  const nodes = [];
-  for (const range of [
-    [0, 5461],
-    [5462, 10_922],
-    [10_923, 16_383],
-  ] as const) {
-    const bus = await freePort();
-    const { port } = await ownRedis(t, ['--cluster-enabled', 'yes', '--cluster-port', String(bus)]);
-    const redis = client(t, port);
-    await redis.cluster('ADDSLOTSRANGE', ...range);
-    nodes.push({ port, bus, redis });
-  }
-  const [first, ...others] = nodes;
-  assert.ok(first);
-  for (const { port, bus } of others) await first.redis.call('CLUSTER', 'MEET', '127.0.0.1', port, bus);
-  for (const { redis } of nodes) await untilWhole(redis);
-
-  const uri = `${nodes.map(({ port }) => `redis://127.0.0.1:${port}`).join(',')}?mode=cluster`;
+  const { uri } = await ownCluster(t);
   const connection = opened(t, connectRedis({ uri }));
   await connection.ready();
   assert.equal(connection.kind, 'Cluster');
   await connection.ping();
   await workThrough(connection);
 });
-
-async function untilWhole(redis: Redis): Promise<void> {
-  for (let attempt = 0; attempt < 200; attempt += 1) {
-    const info = String(await redis.cluster('INFO'));
-    if (info.includes('cluster_state:ok') && info.includes('cluster_known_nodes:3')) return;
-    await sleep(50);
-  }
-  throw new Error('the cluster did not form');
-}
 
 test('by way of Sentinel, the master is found and worked with', async (t) => {
   const master = await ownRedis(t);

@@ -5,7 +5,8 @@
 export { type TestDatabase, testDatabase } from './database.ts';
 export { ensureServers } from './ensure.ts';
 export { type FaultProxy, faultProxy } from './fault-proxy.ts';
-export { type OwnRedis, ownRedis } from './own-redis.ts';
+export { type OwnCluster, ownCluster } from './own-cluster.ts';
+export { freePort, type OwnRedis, ownRedis } from './own-redis.ts';
 export { type TestRedis, testRedis } from './redis.ts';
 export type { Scope } from './scope.ts';
 export type { ServerUris } from './settings.ts';

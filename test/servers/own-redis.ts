@@ -64,7 +64,8 @@ async function untilAccepting(server: ChildProcess, port: number): Promise<void>
   }
 }
 
-async function freePort(): Promise<number> {
+/** A port of loopback that nobody listens on at the moment. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
