@@ -15,6 +15,8 @@ export interface LinkEvents {
   down(link: Link, refusal: Error | undefined): void;
   /** A connection failed or broke, or the broker holds publishers back. Another attempt follows. */
   trouble(error: Error): void;
+  /** The broker holds publishers back, or no longer does. Both end with the connection, too. */
+  blocked?(isBlocked: boolean): void;
 }
 
 const CONNECT_TIMEOUT = 5_000;
@@ -53,9 +55,11 @@ export class BrokerLink {
     const connection = await connect(connectOptions(this.#address), socketOptions(this.#address));
     this.#connection = connection;
     connection.on('error', (error) => this.#events.trouble(error));
-    connection.on('blocked', () =>
-      this.#events.trouble(new Error('the broker holds publishers back: it is short of memory or disk')),
-    );
+    connection.on('blocked', () => {
+      this.#events.blocked?.(true);
+      this.#events.trouble(new Error('the broker holds publishers back: it is short of memory or disk'));
+    });
+    connection.on('unblocked', () => this.#events.blocked?.(false));
     try {
       const channel = await within(CONNECT_TIMEOUT, connection.createConfirmChannel());
       if (this.#closing.signal.aborted) return;

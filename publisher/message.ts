@@ -34,9 +34,11 @@ export interface Message {
 
 export type MessageBuilder = (change: OrderChange, options: PublishOptions) => Message;
 
+export type MessageSettings = Pick<PublisherSettings, 'event' | 'routingKey'>;
+
 /** @throws TypeError when the event settings cannot be written */
-export function messageBuilder({ event: eventSettings, routingKey }: PublisherSettings): MessageBuilder {
-  const encode = eventEncoder(eventSettings);
+export function messageBuilder({ event: settings, routingKey }: MessageSettings): MessageBuilder {
+  const encode = eventEncoder(settings);
   return (change, options) => {
     const messageId = shortString('messageId', options.messageId ?? randomUUID());
     const event = orderEvent(change, messageId);

@@ -1,7 +1,8 @@
 import type { OrderEvent } from '../api/event.ts';
-import type { EventSettings } from '../api/worker-config.ts';
+import { DEFAULT_POINTERS, type EventSettings } from '../api/worker-config.ts';
 
-export interface PublisherOptions {
+/** Where the broker is, and who asks. */
+export interface BrokerOptions {
   /** `amqp://` or `amqps://` with host, optional port, user, password and virtual host, percent-encoded. */
   readonly uri: string;
   /** Overrides the user in the URI. */
@@ -10,6 +11,11 @@ export interface PublisherOptions {
   readonly password?: string;
   /** For amqps, PEM. Without `ca` the system's certificate authorities are trusted. Always verified. */
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
+  /** Between heartbeats, in seconds; a silent broker is given up after two. Default: 10. */
+  readonly heartbeatSeconds?: number;
+}
+
+export interface PublisherOptions extends BrokerOptions {
   /** The exchange to publish to; it must exist. */
   readonly exchange: string;
   /** The routing key or how to make it; may be given with each event instead. */
@@ -22,8 +28,6 @@ export interface PublisherOptions {
   readonly timeoutMilliseconds?: number;
   /** Events sent and not yet confirmed; further ones wait their turn. Default: 1000. */
   readonly maxInFlight?: number;
-  /** Between heartbeats, in seconds; a silent broker is given up after two. Default: 10. */
-  readonly heartbeatSeconds?: number;
   /** Told about each lost or failed connection. What it throws is ignored. Default: nobody is told. */
   readonly onConnectionError?: (error: Error) => void;
 }
@@ -47,7 +51,7 @@ export interface BrokerAddress {
   readonly username: string;
   readonly password: string;
   readonly heartbeatSeconds: number;
-  readonly tls: NonNullable<PublisherOptions['tls']>;
+  readonly tls: NonNullable<BrokerOptions['tls']>;
 }
 
 /** The defaults of the resource's spec.event. */
@@ -71,7 +75,7 @@ export function publisherSettings(options: PublisherOptions): PublisherSettings 
     server: brokerAddress(options),
     exchange,
     routingKey,
-    event: { ...DEFAULT_EVENT, ...options.event },
+    event: eventSettings(options.event),
     mandatory,
     timeoutMilliseconds: wholeNumber('timeoutMilliseconds', options.timeoutMilliseconds ?? 10_000, 3_600_000),
     maxInFlight: wholeNumber('maxInFlight', options.maxInFlight ?? 1000, 65_535),
@@ -79,12 +83,19 @@ export function publisherSettings(options: PublisherOptions): PublisherSettings 
   };
 }
 
-function wholeNumber(option: string, value: number, maximum: number): number {
+/** What the resource's spec.event means with these fields given and the others left out. */
+export function eventSettings(given: Partial<EventSettings> = {}): EventSettings {
+  return { ...DEFAULT_EVENT, ...DEFAULT_POINTERS[given.format ?? 'JSON'], ...given };
+}
+
+/** @throws TypeError that names the option */
+export function wholeNumber(option: string, value: number, maximum: number): number {
   if (Number.isInteger(value) && value >= 1 && value <= maximum) return value;
   throw new TypeError(`${option}: expected a whole number from 1 to ${maximum}, got ${String(value)}`);
 }
 
-function brokerAddress(options: PublisherOptions): BrokerAddress {
+/** @throws TypeError that names the option and never its value */
+export function brokerAddress(options: BrokerOptions): BrokerAddress {
   const url = parsedUri(options.uri);
   const protocol = url.protocol === 'amqps:' ? 'amqps' : 'amqp';
   const { username = decoded(url.username) || 'guest', password = decoded(url.password) || 'guest' } =
