@@ -8,6 +8,8 @@ export interface OrderEvent {
   readonly timestampMs: number;
   /** Decimal digits without leading zeros, at most 64; null when the policy or the event has no version. */
   readonly version: string | null;
+  /** W3C trace context that the event itself carries (CloudEvents), valid. The AMQP header is not in here. */
+  readonly traceparent?: string;
 }
 
 /** Order ids become parts of Redis keys, so nothing that has a meaning there: no `:`, `{}`, `*`, space, control. */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import type { OrderEvent } from '../api/event.ts';
 import type { WorkerConfig } from '../api/worker-config.ts';
 import type { PauseReason } from '../api/worker-report.ts';
 import type { Completions } from './completions.ts';
@@ -12,6 +13,7 @@ import { deadLetterMessage, retryMessage } from './outgoing.ts';
 import { RabbitMQConnection } from './rabbitmq-connection.ts';
 import { Rerouting } from './rerouting.ts';
 import { Subscription } from './subscription.ts';
+import { traceparentOf } from './traceparent.ts';
 
 /** Everything of RabbitMQ. It publishes where it does not consume: an alarm blocks connections that publish. */
 export class Broker {
@@ -83,18 +85,18 @@ export class Broker {
     return reasons;
   }
 
-  /** Ends the delivery as the verdict says. It is acknowledged when that has happened. */
-  perform(delivery: Delivery, verdict: Verdict, timestamp?: number): void {
+  /** Ends the delivery as the verdict says. It is acknowledged when that has happened. No event: it is malformed. */
+  perform(delivery: Delivery, verdict: Verdict, event?: OrderEvent): void {
     if (verdict.kind === 'Finished') {
-      this.#completions.finish(delivery, verdict.outcome, timestamp);
-      if (verdict.outcome === 'unseen') this.#logEvent(delivery, 'unseen', 'RowBehind');
+      this.#completions.finish(delivery, verdict.outcome, event?.timestampMs);
+      if (verdict.outcome === 'unseen') this.#logEvent(delivery, event, 'unseen', 'RowBehind');
     } else if (verdict.kind === 'Retry') {
       this.#retries.send(delivery, retryMessage(delivery, verdict));
-      this.#logEvent(delivery, 'retried', verdict.reason, `attempt ${verdict.attempts}`);
+      this.#logEvent(delivery, event, 'retried', verdict.reason, `attempt ${verdict.attempts}`);
     } else {
       const message = deadLetterMessage(delivery, verdict, this.#deadLetterQueue, new Date());
       this.#deadLetters.send(delivery, message);
-      this.#logEvent(delivery, 'dead-lettered', verdict.reason, verdict.detail);
+      this.#logEvent(delivery, event, 'dead-lettered', verdict.reason, verdict.detail);
     }
   }
 
@@ -122,11 +124,19 @@ export class Broker {
     return new Rerouting(outcome, (message) => publisher.publish(message), this.#completions, this.#log);
   }
 
-  /** Never the payload; the message id is the initiator's name for the event. */
-  #logEvent(delivery: Delivery, outcome: string, reason: string, detail?: string): void {
+  /** Never the payload; message id and trace are the initiator's names for the event. */
+  #logEvent(
+    delivery: Delivery,
+    event: OrderEvent | undefined,
+    outcome: string,
+    reason: string,
+    detail?: string,
+  ): void {
     const suppressed = this.#limit.admit(`${outcome} ${reason}`, Date.now());
     if (suppressed === undefined) return;
     const messageId = String(delivery.properties.messageId ?? '').slice(0, 128);
-    this.#log.warn({ outcome, reason, detail, messageId, queue: delivery.source.queue, suppressed }, 'event');
+    const traceparent = traceparentOf(delivery, event);
+    const { queue } = delivery.source;
+    this.#log.warn({ outcome, reason, detail, messageId, traceparent, queue, suppressed }, 'event');
   }
 }

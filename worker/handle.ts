@@ -38,7 +38,7 @@ export interface Handler {
   /** Shared by the batches that are under way at the same time. */
   readonly turns: Turns;
   /** Ends a delivery as the verdict says; it is acknowledged when that has happened. */
-  readonly perform: (delivery: Delivery, verdict: Verdict, timestamp?: number) => void;
+  readonly perform: (delivery: Delivery, verdict: Verdict, event?: OrderEvent) => void;
   /** The worker itself fails on this order: an error of ours. */
   readonly failed: (orderId: string, error: unknown) => void;
   /** Acknowledges what has ended. */
@@ -65,7 +65,7 @@ async function applyAndJudge(orders: readonly OrderEvents[], worker: Handler): P
   for (const result of await isolatingFailures(orders, riding)) {
     if (result.kind === 'Failed') worker.failed(result.item.orderId, result.error);
     for (const { delivery, event } of result.item.events) {
-      worker.perform(delivery, verdictOn(delivery, event, result, worker.config), event.timestampMs);
+      worker.perform(delivery, verdictOn(delivery, event, result, worker.config), event);
     }
   }
 }

@@ -70,6 +70,7 @@ const DECISIONS = {
     'environment',
     'orders-query',
     'outgoing',
+    'traceparent',
   ],
 } as const;
 
