@@ -10,9 +10,15 @@ export const FIELDS = {
   updatedAt: 'updatedAt',
   /** Token of the worker that is about to settle the record. */
   ticket: 'ticket',
-  /** Token of the reader that is reading the database for the key. */
+  /** Token of the reader that is reading the database for the key; or `ABSENT`, which makes it a negative entry. */
   lease: 'lease',
 } as const;
+
+/**
+ * A lease that nobody holds: the database had no such order. Tokens are longer, so that none is ever this word. To
+ * every script but `lease` and `fill` a negative entry is a placeholder like any other.
+ */
+export const ABSENT = 'absent';
 
 /** Key of an order's record or placeholder. */
 export function orderKey(keyPrefix: string, orderId: string): string {

@@ -1,14 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import type { RedisConnection } from './connect.ts';
-import { FIELDS, orderKey } from './keys.ts';
+import { ABSENT, FIELDS, orderKey } from './keys.ts';
 import {
   type ApplyOutcome,
   type FillOutcome,
   type LeaseOutcome,
+  type LookOutcome,
   readApplyReply,
   readFillReply,
   readLeaseReply,
-  readRecord,
+  readLook,
   readSettleReply,
   type SettleOutcome,
 } from './outcomes.ts';
@@ -20,7 +21,14 @@ import { LEASE } from './scripts/lease.ts';
 import { SETTLE } from './scripts/settle.ts';
 import { type TtlTable, ttlMilliseconds } from './ttl-table.ts';
 
-export type { ApplyOutcome, DropReason, FillOutcome, LeaseOutcome, SettleOutcome } from './outcomes.ts';
+export type {
+  ApplyOutcome,
+  DropReason,
+  FillOutcome,
+  LeaseOutcome,
+  LookOutcome,
+  SettleOutcome,
+} from './outcomes.ts';
 
 export interface OrderCacheSettings {
   readonly keyPrefix: string;
@@ -107,11 +115,17 @@ export class OrderCache {
 
   /** The record, or null. */
   async get(orderId: string): Promise<CachedRecord | null> {
-    const { status, version, source } = FIELDS;
-    const fields = await this.#connection.run((client) =>
-      client.hmget(this.#key(orderId), status, version, source),
+    const found = await this.look(orderId);
+    return found.kind === 'hit' ? found.record : null;
+  }
+
+  /** What the key says to a reader. */
+  async look(orderId: string): Promise<LookOutcome> {
+    const { status, version, source, lease } = FIELDS;
+    const key = this.#key(orderId);
+    return readLook(
+      await this.#connection.run((client) => client.hmget(key, status, version, source, lease)),
     );
-    return typeof fields[0] === 'string' ? readRecord(fields) : null;
   }
 
   /** A reader has missed. The lease must last longer than the load that follows, in milliseconds. */
@@ -128,12 +142,20 @@ export class OrderCache {
   async fill(orderId: string, token: string, row: Row, ttl: TtlTable): Promise<FillOutcome> {
     const { status, version } = row;
     const milliseconds = ttlMilliseconds(ttl, status, Math.random());
-    return this.#fill(orderId, [token, status, version ?? '', ttl.versionSource ?? '', milliseconds]);
+    return this.#fill(orderId, [token, status, version ?? '', ttl.versionSource ?? '', milliseconds, 'row']);
   }
 
-  /** Gives a lease back without writing: there is no row, or it could not be read. */
+  /**
+   * The holder of the lease has found no row on the primary, in a statement begun after the lease. It is remembered for
+   * so many seconds, or until an event is applied.
+   */
+  async fillAbsent(orderId: string, token: string, seconds: number): Promise<FillOutcome> {
+    return this.#fill(orderId, [token, '', '', '', seconds * 1000, ABSENT]);
+  }
+
+  /** Gives a lease back without writing: the row could not be read, or that there is none is not to be remembered. */
   async release(orderId: string, token: string): Promise<FillOutcome> {
-    return this.#fill(orderId, [token, '', '', '', '']);
+    return this.#fill(orderId, [token, '', '', '', '', 'row']);
   }
 
   async #fill(orderId: string, args: readonly (string | number)[]): Promise<FillOutcome> {

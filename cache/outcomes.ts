@@ -1,3 +1,4 @@
+import { ABSENT } from './keys.ts';
 import type { CachedRecord } from './record.ts';
 
 /** What `apply` did to an order. */
@@ -30,6 +31,8 @@ export type LeaseOutcome =
   | { readonly kind: 'held' }
   /** The order cannot be cached at the moment. */
   | { readonly kind: 'refused' }
+  /** A negative entry: a reader found no row a short while ago, and no event has been applied since. */
+  | { readonly kind: 'knownAbsent' }
   | { readonly kind: 'found'; readonly record: CachedRecord };
 
 export type FillOutcome =
@@ -37,7 +40,15 @@ export type FillOutcome =
   /** The lease does not stand: an event was applied, or it ran out. Nothing was written. */
   | { readonly kind: 'fenced' }
   | { readonly kind: 'released' }
-  | { readonly kind: 'dropped'; readonly because: 'OutOfMemory' };
+  | { readonly kind: 'dropped'; readonly because: 'OutOfMemory' }
+  /** There is no row, which is remembered by a negative entry. */
+  | { readonly kind: 'filledAbsent' };
+
+/** What a key says to a reader. */
+export type LookOutcome =
+  | { readonly kind: 'hit'; readonly record: CachedRecord }
+  | { readonly kind: 'miss' }
+  | { readonly kind: 'knownAbsent' };
 
 const APPLY_OUTCOMES: readonly ApplyOutcome[] = [
   { kind: 'absent' },
@@ -62,7 +73,18 @@ const FILL_OUTCOMES: readonly FillOutcome[] = [
   { kind: 'filled' },
   { kind: 'released' },
   { kind: 'dropped', because: 'OutOfMemory' },
+  { kind: 'filledAbsent' },
 ];
+
+const LEASE_OUTCOMES: readonly LeaseOutcome[] = [
+  { kind: 'granted', token: '' },
+  { kind: 'held' },
+  { kind: 'refused' },
+  { kind: 'knownAbsent' },
+];
+
+const MISS: LookOutcome = { kind: 'miss' };
+const KNOWN_ABSENT: LookOutcome = { kind: 'knownAbsent' };
 
 export function readApplyReply(reply: unknown): ApplyOutcome {
   return pick(APPLY_OUTCOMES, reply);
@@ -74,8 +96,14 @@ export function readSettleReply(reply: unknown): SettleOutcome {
 
 export function readLeaseReply(reply: unknown, token: string): LeaseOutcome {
   if (Array.isArray(reply)) return { kind: 'found', record: readRecord(reply) };
-  if (reply === 0) return { kind: 'granted', token };
-  return reply === 1 ? { kind: 'held' } : { kind: 'refused' };
+  const outcome = pick(LEASE_OUTCOMES, reply);
+  return outcome.kind === 'granted' ? { kind: 'granted', token } : outcome;
+}
+
+/** `[status, version, source, lease]` of a key, each null where the key does not have it. */
+export function readLook(fields: readonly unknown[]): LookOutcome {
+  if (typeof fields[0] === 'string') return { kind: 'hit', record: readRecord(fields) };
+  return fields[3] === ABSENT ? KNOWN_ABSENT : MISS;
 }
 
 export function readFillReply(reply: unknown): FillOutcome {

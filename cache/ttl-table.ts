@@ -15,13 +15,15 @@ export interface TtlTable {
   readonly jitterPercent: number;
   /** Seconds by status. */
   readonly statuses: Readonly<Record<string, number>>;
+  /** How long readers remember that the database has no such order; 0: not at all, as in a table without the field. */
+  readonly absentSeconds: number;
   /** Which versions are comparable, `versionSource()` of api/worker-config.ts; null without a database. */
   readonly versionSource: string | null;
 }
 
 /** The same table gives the same text, whatever the order of its fields. */
 export function encodeTtlTable(table: TtlTable): string {
-  const { state, owner, uid, revision, defaultSeconds, jitterPercent, versionSource } = table;
+  const { state, owner, uid, revision, defaultSeconds, jitterPercent, absentSeconds, versionSource } = table;
   const names = Object.keys(table.statuses).sort();
   return JSON.stringify({
     state,
@@ -30,6 +32,7 @@ export function encodeTtlTable(table: TtlTable): string {
     revision,
     defaultSeconds,
     jitterPercent,
+    absentSeconds,
     versionSource,
     statuses: Object.assign(Object.create(null), ...names.map((name) => ({ [name]: table.statuses[name] }))),
   });
@@ -39,14 +42,34 @@ export function encodeTtlTable(table: TtlTable): string {
 export function decodeTtlTable(text: string): TtlTable | null {
   const value = parse(text);
   if (value === null) return null;
-  const { state, owner, uid, revision, defaultSeconds, jitterPercent, versionSource } = value;
+  const {
+    state,
+    owner,
+    uid,
+    revision,
+    defaultSeconds,
+    jitterPercent,
+    absentSeconds = 0,
+    versionSource,
+  } = value;
   const statuses = decodeStatuses(value.statuses);
   if (state !== 'Active' && state !== 'Retired') return null;
   if (typeof owner !== 'string' || typeof uid !== 'string') return null;
   if (!isWhole(revision) || !isSeconds(defaultSeconds)) return null;
   if (!isWhole(jitterPercent) || jitterPercent > 50 || statuses === null) return null;
+  if (!isWhole(absentSeconds)) return null;
   if (versionSource !== null && typeof versionSource !== 'string') return null;
-  return { state, owner, uid, revision, defaultSeconds, jitterPercent, statuses, versionSource };
+  return {
+    state,
+    owner,
+    uid,
+    revision,
+    defaultSeconds,
+    jitterPercent,
+    absentSeconds,
+    statuses,
+    versionSource,
+  };
 }
 
 /**

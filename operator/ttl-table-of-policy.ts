@@ -13,6 +13,7 @@ export function ttlTableOf(policy: OrderCachePolicy, installation: string): TtlT
     revision: policy.metadata.generation,
     defaultSeconds: ttl.defaultSeconds,
     jitterPercent: ttl.jitterPercent,
+    absentSeconds: ttl.absentSeconds,
     statuses: Object.fromEntries(ttl.statuses.map(({ status, seconds }) => [status, seconds])),
     versionSource: database === undefined ? null : versionSource(database),
   };

@@ -81,7 +81,13 @@ async function publishTable(redisUri: string, keyPrefix: string): Promise<void> 
   const connection = connectRedis({ uri: redisUri });
   const statuses = { DELIVERED: 600, IN_PRODUCTION: 7200 };
   const policy = { owner: 'bench/bench/bench', uid: POLICY_UID, revision: 1 };
-  const times = { defaultSeconds: 3600, jitterPercent: 10, statuses, versionSource: VERSION_SOURCE };
+  const times = {
+    defaultSeconds: 3600,
+    jitterPercent: 10,
+    absentSeconds: 0,
+    statuses,
+    versionSource: VERSION_SOURCE,
+  };
   while (
     !(await connection.ping().then(
       () => true,

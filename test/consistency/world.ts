@@ -8,7 +8,7 @@ import type { History } from './history.ts';
 import { CHANGES_SQL } from './initiators.ts';
 
 /** Short, so that records expire all the time. */
-const TTL = { defaultSeconds: 4, jitterPercent: 50, statuses: {} };
+const TTL = { defaultSeconds: 4, jitterPercent: 50, absentSeconds: 2, statuses: {} };
 
 /** Servers and workers, as the operator would run them. */
 export class World {

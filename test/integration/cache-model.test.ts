@@ -26,6 +26,7 @@ const earlier = fc.nat(3);
 type Command =
   | { readonly do: 'lease'; readonly order: string }
   | { readonly do: 'fill'; readonly order: string; readonly earlier: number; readonly row: Row | null }
+  | { readonly do: 'fillAbsent'; readonly order: string; readonly earlier: number }
   | { readonly do: 'mark'; readonly orders: readonly string[] }
   | { readonly do: 'drop'; readonly order: string; readonly expected: VersionedRow | null }
   | {
@@ -41,6 +42,7 @@ const orders = fc.uniqueArray(order, { minLength: 1 });
 const command: fc.Arbitrary<Command> = fc.oneof(
   fc.record({ do: fc.constant('lease' as const), order }),
   fc.record({ do: fc.constant('fill' as const), order, earlier, row }),
+  fc.record({ do: fc.constant('fillAbsent' as const), order, earlier }),
   fc.record({ do: fc.constant('mark' as const), orders }),
   fc.record({ do: fc.constant('drop' as const), order, expected: fc.option(versionedRow) }),
   fc.record({ do: fc.constant('settle' as const), orders, earlier, row, mayWrite: fc.boolean() }),
@@ -80,6 +82,11 @@ class Play {
           ? await cache.fill(id, token, step.row, TABLE)
           : await cache.release(id, token);
         return assert.deepEqual(outcome, this.#twin.fill(step.order, token, step.row));
+      }
+      case 'fillAbsent': {
+        const token = this.#leases[step.earlier] ?? 'never given';
+        const outcome = await cache.fillAbsent(this.#id(step.order), token, 60);
+        return assert.deepEqual(outcome, this.#twin.fillAbsent(step.order, token));
       }
       case 'mark': {
         const { ticket, outcomes } = await cache.apply('mark', this.#applied(step.orders));

@@ -1,7 +1,7 @@
 import type { ApplyOutcome, FillOutcome, LeaseOutcome, SettleOutcome } from '../../cache/order-cache.ts';
 import type { CachedRecord, Row, VersionedRow } from '../../cache/record.ts';
 
-/** What a key holds: a record, with the ticket of a worker or without, or a placeholder. */
+/** What a key holds: a record, with the ticket of a worker or without, or a placeholder (lease `absent`: a negative entry). */
 export type Entry =
   | { readonly kind: 'record'; readonly record: CachedRecord; readonly ticket: string | null }
   | { readonly kind: 'placeholder'; readonly lease: string };
@@ -20,7 +20,7 @@ export class CacheTwin {
   lease(orderId: string, token: string): Unsettled<LeaseOutcome> {
     const entry = this.entries.get(orderId);
     if (entry?.kind === 'record') return { kind: 'found', record: entry.record };
-    if (entry?.kind === 'placeholder') return { kind: 'held' };
+    if (entry?.kind === 'placeholder') return { kind: entry.lease === 'absent' ? 'knownAbsent' : 'held' };
     this.entries.set(orderId, { kind: 'placeholder', lease: token });
     return { kind: 'granted' };
   }
@@ -34,6 +34,13 @@ export class CacheTwin {
     }
     this.#write(orderId, row);
     return { kind: 'filled' };
+  }
+
+  fillAbsent(orderId: string, token: string): FillOutcome {
+    const entry = this.entries.get(orderId);
+    if (entry?.kind !== 'placeholder' || entry.lease !== token) return { kind: 'fenced' };
+    this.entries.set(orderId, { kind: 'placeholder', lease: 'absent' });
+    return { kind: 'filledAbsent' };
   }
 
   mark(orderId: string, ticket: string): ApplyOutcome {

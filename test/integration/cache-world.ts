@@ -15,6 +15,7 @@ export const TABLE: TtlTable = {
   revision: 1,
   defaultSeconds: 3600,
   jitterPercent: 10,
+  absentSeconds: 20,
   statuses: { DELIVERED: 600 },
   versionSource: SOURCE,
 };

@@ -80,6 +80,7 @@ export async function publishTtl(uri: string, keyPrefix: string, revision = 1): 
     revision,
     defaultSeconds: 3600,
     jitterPercent: 0,
+    absentSeconds: 0,
     statuses: {},
     versionSource: 'orders.version',
   };

@@ -10,6 +10,7 @@ const table: TtlTable = {
   revision: 3,
   defaultSeconds: 3600,
   jitterPercent: 10,
+  absentSeconds: 5,
   statuses: { DELIVERED: 600, IN_PRODUCTION: 7200 },
   versionSource: 'orders.version',
 };
@@ -18,6 +19,11 @@ test('a table comes back as it was written', () => {
   assert.deepEqual({ ...decodeTtlTable(encodeTtlTable(table)), statuses: { ...table.statuses } }, table);
   const withoutDatabase = { ...table, versionSource: null };
   assert.equal(decodeTtlTable(encodeTtlTable(withoutDatabase))?.versionSource, null);
+});
+
+test('a table of an operator that knew no negative entries has none', () => {
+  const { absentSeconds: _, ...older } = table;
+  assert.equal(decodeTtlTable(JSON.stringify(older))?.absentSeconds, 0);
 });
 
 test('the same statuses in another order give the same text', () => {
@@ -34,6 +40,8 @@ const broken: readonly [string, Record<string, unknown>][] = [
   ['a status that lives for no time', { statuses: { NEW: 0 } }],
   ['statuses as a list', { statuses: [] }],
   ['no owner', { owner: undefined }],
+  ['an absence that lasts for a part of a second', { absentSeconds: 0.5 }],
+  ['an absence as text', { absentSeconds: '5' }],
   ['a source that is a number', { versionSource: 1 }],
 ];
 for (const [what, change] of broken) {

@@ -50,6 +50,7 @@ function world(faults: unknown[] = []) {
       revision: 1,
       defaultSeconds: 1,
       jitterPercent: 0,
+      absentSeconds: 0,
       statuses: {},
       versionSource: null,
     }),
