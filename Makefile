@@ -38,7 +38,7 @@ lint: $(SETUP) ## Format, lint and import directions
 types: $(SETUP) ## TypeScript, strict
 	@node_modules/.bin/tsc --noEmit
 
-bundle: $(SETUP) ## dist/image: the operator and the worker as one file each
+bundle: $(SETUP) ## dist/image: operator, worker and maintenance as one file each
 	@npm run --silent bundle
 
 cluster: $(SETUP) ## The one-node Kubernetes that demo and tests use

@@ -11,6 +11,8 @@ export const FINALIZER = `${GROUP}/cleanup`;
 export const ABANDON_ANNOTATION = `${GROUP}/abandon`;
 /** On a policy: names the owner whose queue it may adopt, `<installation>/<namespace>/<name>`. */
 export const ADOPT_ANNOTATION = `${GROUP}/adopt-queue-from`;
+/** On a policy: any new value has every order in Redis compared with the database. */
+export const CATCH_UP_ANNOTATION = `${GROUP}/catch-up`;
 /** On the worker pods: hash of the worker configuration, by which a change rolls them. */
 export const CONFIG_HASH_ANNOTATION = `${GROUP}/config-hash`;
 export const POLICY_LABEL = `${GROUP}/policy`;
@@ -42,6 +44,16 @@ export function workerSelector(policyName: string): Record<string, string> {
   };
 }
 
+/** Name of the maintenance Deployment of a policy. */
+export function maintenanceObjectName(policyName: string): string {
+  return `${policyName}-maintenance`;
+}
+
+/** The labels that select the maintenance pod of a policy and no worker. */
+export function maintenanceSelector(policyName: string): Record<string, string> {
+  return { ...workerSelector(policyName), 'app.kubernetes.io/name': 'order-cache-maintenance' };
+}
+
 /** `ordercache.<namespace>.<name>` unless the policy names its queue; revision N > 1 adds `.rN`. */
 export function queueName(policy: PolicyRef, name: string | undefined, revision: number): string {
   const base = name ?? `ordercache.${policy.namespace}.${policy.name}`;
@@ -63,6 +75,11 @@ export function delayStepName(delaySeconds: number): string {
 /** Redis key of a policy's TTL table. Key prefixes may not begin with `ordercache:`, so no record has this key. */
 export function ttlTableKey(keyPrefix: string): string {
   return `ordercache:ttl:${keyPrefix}`;
+}
+
+/** Redis key of what the maintenance pod knows of the last catch-up. */
+export function catchUpKey(keyPrefix: string): string {
+  return `ordercache:catch-up:${keyPrefix}`;
 }
 
 /** Headers on what workers publish to retry and dead-letter queues. */

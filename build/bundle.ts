@@ -6,7 +6,11 @@ import { thirdPartyLicences } from './licences.ts';
 
 const root = join(import.meta.dirname, '..');
 
-const COMMANDS = { operator: 'operator/main.ts', worker: 'worker/main.ts' } as const;
+const COMMANDS = {
+  operator: 'operator/main.ts',
+  worker: 'worker/main.ts',
+  maintenance: 'maintenance/main.ts',
+} as const;
 
 /** Packages that came as CommonJS call `require`, which a module does not have. */
 const REQUIRE = `import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);`;

@@ -15,14 +15,15 @@ const OWNERS: Owners = {
   ioredis: ['cache/connect.ts'],
   pg: ['worker/orders-table.ts'],
   undici: ['operator/kubernetes-session.ts', 'operator/rabbitmq-request.ts', 'operator/worker-reports.ts'],
-  'prom-client': ['operator/metrics.ts', 'worker/metrics.ts'],
-  pino: ['operator/main.ts', 'worker/main.ts'],
+  'prom-client': ['maintenance/metrics.ts', 'operator/metrics.ts', 'worker/metrics.ts'],
+  pino: ['maintenance/main.ts', 'operator/main.ts', 'worker/main.ts'],
 };
 
 /** The decisions. They get clock, randomness and environment as arguments. All of api/ is pure, too. */
 const DECISIONS = {
   cache: ['address', 'circuit-breaker', 'failure', 'keys', 'outcomes', 'record', 'ttl-table'],
   cdk8s: ['api-reference', 'helm-expressions', 'input-check', 'input-schema', 'rbac', 'values-schema'],
+  maintenance: ['catch-up-state', 'redis-place', 'settings'],
   operator: [
     'broker-policies',
     'checks',

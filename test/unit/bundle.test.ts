@@ -15,7 +15,7 @@ before(async () => {
 after(() => rmSync(directory, { recursive: true }));
 
 /** Away from the repository's node_modules, as in the image, and without any configuration. */
-function start(command: 'operator' | 'worker') {
+function start(command: 'operator' | 'worker' | 'maintenance') {
   const environment = { PATH: process.env.PATH ?? '' };
   const file = join(directory, 'first', `${command}.js`);
   return spawnSync(process.execPath, [file], {
@@ -30,6 +30,7 @@ describe('the content of the image', () => {
   for (const [command, complaint] of [
     ['operator', /ORDERCACHE_WORKER_IMAGE: expected .*, got/],
     ['worker', /ORDERCACHE_CONFIG_FILE: expected .*, got/],
+    ['maintenance', /ORDERCACHE_CONFIG_FILE: expected .*, got/],
   ] as const) {
     it(`starts the ${command}, which says in one line what it lacks, and exits 1`, () => {
       const { status, stdout, stderr } = start(command);

@@ -1,0 +1,52 @@
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { CATCH_UP_STATES, type MaintenanceReport } from '../api/maintenance.ts';
+import { PAUSE_REASONS } from '../api/worker-report.ts';
+import type { Compared } from './catch-up-state.ts';
+
+/** Prometheus metrics of the maintenance pod. */
+export class MaintenanceMetrics {
+  readonly #registry = new Registry();
+  readonly #orders = new Counter({
+    name: 'ordercache_maintenance_catch_up_orders_total',
+    help: 'Orders compared with the database, by what became of the record.',
+    labelNames: ['outcome'],
+    registers: [this.#registry],
+  });
+
+  constructor(report: () => MaintenanceReport) {
+    collectDefaultMetrics({ register: this.#registry, prefix: 'ordercache_maintenance_' });
+    for (const outcome of ['updated', 'dropped', 'unchanged']) this.#orders.inc({ outcome }, 0);
+    const registers = [this.#registry];
+    new Gauge({
+      name: 'ordercache_maintenance_catch_up_state',
+      help: '1 for the state of the last catch-up.',
+      labelNames: ['state'],
+      registers,
+      collect() {
+        const { state } = report().catchUp;
+        for (const known of CATCH_UP_STATES) this.set({ state: known }, known === state ? 1 : 0);
+      },
+    });
+    new Gauge({
+      name: 'ordercache_maintenance_paused',
+      help: '1 while the pod waits for this reason.',
+      labelNames: ['reason'],
+      registers,
+      collect() {
+        const { pausedBecause } = report();
+        for (const reason of PAUSE_REASONS) this.set({ reason }, pausedBecause.includes(reason) ? 1 : 0);
+      },
+    });
+  }
+
+  compared({ orders, updated, dropped }: Compared): void {
+    this.#orders.inc({ outcome: 'updated' }, updated);
+    this.#orders.inc({ outcome: 'dropped' }, dropped);
+    this.#orders.inc({ outcome: 'unchanged' }, Math.max(0, orders - updated - dropped));
+  }
+
+  /** In the Prometheus text format. */
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+}
