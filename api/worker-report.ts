@@ -28,6 +28,8 @@ export const PAUSE_REASONS = [
   'DatabaseUnavailable',
   /** A retry or dead letter cannot be published: the queue is full or missing. */
   'DeadLetterUnavailable',
+  /** A confirmation cannot be published: its exchange is missing, or the broker blocks publishing. */
+  'ConfirmationUnavailable',
 ] as const;
 export type PauseReason = (typeof PAUSE_REASONS)[number];
 

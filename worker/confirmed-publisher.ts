@@ -18,6 +18,8 @@ export type Refusal =
   /** The broker has a memory or disk alarm. */
   | 'Blocked'
   | 'ChannelClosed'
+  /** Something in flight made the broker fail (INTERNAL_ERROR), and it closed the connection. */
+  | 'BrokerFailed'
   /** No queue took it: it is missing, or not bound. */
   | 'Unroutable'
   /** The queue is full. */
@@ -29,7 +31,7 @@ interface InFlight {
   unroutable: boolean;
 }
 
-/** Publishes persistent, mandatory and confirmed, on a channel of its own, opened when it is needed. */
+/** Publishes persistent and confirmed, on a channel of its own, opened when it is needed. */
 export class ConfirmedPublisher {
   readonly #connection: RabbitMQConnection;
   readonly #log: Logger;
@@ -56,24 +58,26 @@ export class ConfirmedPublisher {
   }
 
   async #publishOn(channel: ConfirmChannel, message: Outgoing): Promise<PublishResult> {
-    const inFlight = { target: targetOf(message.exchange, message.routingKey), unroutable: false };
-    this.#inFlight.add(inFlight);
+    const inFlight = { target: message.mandatory ? targetOf(message) : '', unroutable: false };
+    if (message.mandatory) this.#inFlight.add(inFlight);
+    const failuresBefore = this.#connection.brokerFailures;
     try {
       await within(CONFIRM_DEADLINE, 'confirm', send(channel, message));
       return inFlight.unroutable ? refused('Unroutable') : { kind: 'Confirmed' };
     } catch (error) {
-      return refused(this.#refusal(error, channel));
+      return refused(this.#refusal(error, channel, failuresBefore));
     } finally {
       this.#inFlight.delete(inFlight);
     }
   }
 
-  #refusal(error: unknown, channel: ConfirmChannel): Refusal {
+  #refusal(error: unknown, channel: ConfirmChannel, failuresBefore: number): Refusal {
     if (error instanceof DeadlineExceeded) {
       void closeQuietly(channel);
       return 'NoConfirm';
     }
-    return error instanceof Error && error.message === 'message nacked' ? 'Rejected' : 'ChannelClosed';
+    if (error instanceof Error && error.message === 'message nacked') return 'Rejected';
+    return this.#connection.brokerFailures > failuresBefore ? 'BrokerFailed' : 'ChannelClosed';
   }
 
   async #open(): Promise<ConfirmChannel> {
@@ -83,7 +87,7 @@ export class ConfirmedPublisher {
       opening.then(closeQuietly, () => undefined);
       throw error;
     });
-    channel.on('return', ({ fields }) => this.#returned(targetOf(fields.exchange, fields.routingKey)));
+    channel.on('return', ({ fields }) => this.#returned(targetOf(fields)));
     channel.on('error', (error) => this.#log.error({ reason: error.message }, 'publishing channel closed'));
     channel.on('close', () => {
       this.#channel = undefined;
@@ -105,7 +109,7 @@ function send(channel: ConfirmChannel, message: Outgoing): Promise<void> {
   return new Promise((resolve, reject) => {
     const confirm = (error: unknown) => (error === null ? resolve() : reject(error));
     const publish = (options: Options.Publish) => {
-      const properties = { ...options, persistent: true, mandatory: true };
+      const properties = { ...options, persistent: true, mandatory: message.mandatory };
       channel.publish(message.exchange, message.routingKey, message.body, properties, confirm);
     };
     firstEncodable(publish, [
@@ -135,7 +139,7 @@ function firstEncodable(
   }
 }
 
-function targetOf(exchange: string, routingKey: string): string {
+function targetOf({ exchange, routingKey }: Pick<Outgoing, 'exchange' | 'routingKey'>): string {
   return JSON.stringify([exchange, routingKey]);
 }
 

@@ -14,6 +14,8 @@ export interface Source {
 
 export interface MessageProperties {
   readonly messageId?: string | undefined;
+  readonly correlationId?: string | undefined;
+  readonly replyTo?: string | undefined;
   readonly contentType?: string | undefined;
   readonly contentEncoding?: string | undefined;
   readonly headers?: Readonly<Record<string, unknown>> | undefined;

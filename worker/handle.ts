@@ -38,7 +38,7 @@ export interface Handler {
   /** Shared by the batches that are under way at the same time. */
   readonly turns: Turns;
   /** Ends a delivery as the verdict says; it is acknowledged when that has happened. */
-  readonly perform: (delivery: Delivery, verdict: Verdict, event?: OrderEvent) => void;
+  readonly perform: (delivery: Delivery, verdict: Verdict, event?: OrderEvent, row?: Row | null) => void;
   /** The worker itself fails on this order: an error of ours. */
   readonly failed: (orderId: string, error: unknown) => void;
   /** Acknowledges what has ended. */
@@ -64,8 +64,9 @@ async function applyAndJudge(orders: readonly OrderEvents[], worker: Handler): P
   const riding = (some: readonly OrderEvents[]) => worker.outages.ride(() => synchronise(some, worker));
   for (const result of await isolatingFailures(orders, riding)) {
     if (result.kind === 'Failed') worker.failed(result.item.orderId, result.error);
+    const row = result.kind === 'Failed' ? null : result.value.row;
     for (const { delivery, event } of result.item.events) {
-      worker.perform(delivery, verdictOn(delivery, event, result, worker.config), event);
+      worker.perform(delivery, verdictOn(delivery, event, result, worker.config), event, row);
     }
   }
 }

@@ -1,12 +1,15 @@
 import { HEADERS } from '../api/names.ts';
 import type { Retry, Verdict } from './decide.ts';
 import type { Delivery, MessageProperties } from './delivery.ts';
+import { replyAddress } from './reply-address.ts';
 
 /** A message to publish, persistent. */
 export interface Outgoing {
   readonly exchange: string;
   readonly routingKey: string;
   readonly body: Buffer;
+  /** Whether it is refused when no queue takes it. */
+  readonly mandatory: boolean;
   readonly properties: Readonly<Record<string, unknown>>;
   readonly headers: Readonly<Record<string, unknown>>;
   /** Ours among the headers, for a message whose own ones cannot be encoded again. */
@@ -15,10 +18,14 @@ export interface Outgoing {
 
 type DeadLetter = Extract<Verdict, { kind: 'DeadLetter' }>;
 
-/** Waits in the step's queue, and returns to the queue it came from. */
+/** Waits in the step's queue, and returns to the queue it came from, still with the address for its confirmation. */
 export function retryMessage(delivery: Delivery, verdict: Retry): Outgoing {
   const own = { [HEADERS.attempts]: verdict.attempts };
-  return outgoing(delivery, verdict.step.exchange, delivery.source.queue, own);
+  const copy = outgoing(delivery, verdict.step.exchange, delivery.source.queue, own);
+  const reply = replyAddress(delivery.properties.replyTo);
+  return reply.kind === 'Allowed'
+    ? { ...copy, properties: { ...copy.properties, replyTo: reply.queue } }
+    : copy;
 }
 
 export function deadLetterMessage(
@@ -46,6 +53,7 @@ function outgoing(
     exchange,
     routingKey,
     body: delivery.body,
+    mandatory: true,
     properties: keptProperties(delivery.properties),
     headers: { ...keptHeaders(delivery.properties.headers), ...ownHeaders },
     ownHeaders,
@@ -63,8 +71,8 @@ function keptHeaders(headers: Readonly<Record<string, unknown>> = {}): Record<st
 }
 
 /**
- * Not among them: userId and replyTo, over which the broker may close our channel, and expiration, by which a dead
- * letter would vanish.
+ * Not among them: userId and some values of replyTo, over which the broker may close our channel, and expiration, by
+ * which a dead letter would vanish.
  */
 const KEPT_PROPERTIES = [
   'contentType',

@@ -11,6 +11,8 @@ import { Signal } from './signal.ts';
 const RECONNECT: Backoff = { initial: 100, maximum: 1_500 };
 const CONNECT_TIMEOUT = 3_000;
 const CLOSE_TIMEOUT = 2_000;
+/** AMQP's INTERNAL_ERROR. */
+const INTERNAL_ERROR = 541;
 
 /**
  * A connection to RabbitMQ that is made again whenever it is lost. amqplib's own recovery keeps the credentials it
@@ -25,6 +27,7 @@ export class RabbitMQConnection {
   readonly #stop = new AbortController();
   #model: ChannelModel | undefined;
   #blocked = false;
+  #brokerFailures = 0;
   #renewal = false;
   readonly #change = new Signal();
 
@@ -42,6 +45,11 @@ export class RabbitMQConnection {
   /** A memory or disk alarm: the broker reads nothing from connections that publish. */
   get blocked(): boolean {
     return this.#blocked;
+  }
+
+  /** How often the broker closed the connection because it failed itself: at something that was sent. */
+  get brokerFailures(): number {
+    return this.#brokerFailures;
   }
 
   /** Connects in the background, until `close`. */
@@ -110,7 +118,10 @@ export class RabbitMQConnection {
       noDelay: true,
       clientProperties: { connection_name: this.#name },
     });
-    model.on('error', (error) => this.#logFailure(error));
+    model.on('error', (error) => {
+      if ('code' in error && error.code === INTERNAL_ERROR) this.#brokerFailures++;
+      this.#logFailure(error);
+    });
     return model;
   }
 

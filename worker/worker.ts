@@ -177,7 +177,7 @@ export class Worker {
       ttl: () => this.#redis.current.ttl.current(),
       outages: this.#outages,
       turns: new Turns(),
-      perform: (delivery, verdict, event) => this.#broker.perform(delivery, verdict, event),
+      perform: (delivery, verdict, event, row) => this.#broker.perform(delivery, verdict, event, row),
       failed: (orderId, error) => this.#log.error({ orderId, err: error }, 'processing failed'),
       acknowledge: () => {
         this.#progressAt = Date.now();

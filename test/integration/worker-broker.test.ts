@@ -27,7 +27,7 @@ test('a message whose properties cannot be written again is published without th
   const { channel, connection } = await situation(t);
   const publisher = new ConfirmedPublisher(connection, log);
   const ownHeaders = { 'x-own': 'kept' };
-  const message = { exchange: '', routingKey: 'orders', body: Buffer.from('x'), ownHeaders };
+  const message = { exchange: '', routingKey: 'orders', body: Buffer.from('x'), mandatory: true, ownHeaders };
   // 86 bytes that are no UTF-8 arrive as so many replacement characters, each of three bytes.
   const unreadable = { messageId: '\ufffd'.repeat(86) };
   const properties = [{ messageId: 'm1' }, unreadable, { timestamp: 2 ** 64 }];
