@@ -1,4 +1,6 @@
 import { type Malformed, malformed } from './event.ts';
+import type { ParseJson } from './json-exact.ts';
+import { type GuardedNames, repeatsName } from './json-names.ts';
 
 /** What of a message's properties says how its body is to be read. */
 export interface BodyProperties {
@@ -6,48 +8,96 @@ export interface BodyProperties {
   readonly contentType?: string | undefined;
   /** Not believed either, but it explains a body that is not JSON. */
   readonly contentEncoding?: string | undefined;
+  readonly headers?: Readonly<Record<string, unknown>> | undefined;
 }
 
 export type JsonObject = { readonly [name: string]: unknown };
-export type Body =
-  | { readonly kind: 'Body'; readonly text: string; readonly document: JsonObject }
-  | Malformed;
+
+/** A JSON text with what it holds. */
+export type Json = { readonly kind: 'Json'; readonly value: unknown } | Malformed;
+
+/** An event as the pointers read it, whatever came over the wire. */
+export interface Opened {
+  readonly kind: 'Opened';
+  readonly document: JsonObject;
+  /** From the event, unchecked; the AMQP header is not meant. */
+  readonly traceparent?: unknown;
+}
+
+/** Opens the body of a message. Never throws. */
+export type EventOpener = (
+  bytes: Uint8Array,
+  properties: BodyProperties,
+  parse: ParseJson,
+) => Opened | Malformed;
+
+/** What an opener must know of the settings. */
+export interface OpenerSettings {
+  readonly maxBytes: number;
+  /** Of the pointers, and those that the format itself reads. */
+  readonly names: GuardedNames;
+  /** The first name of each pointer. */
+  readonly firstNames: ReadonlySet<string>;
+}
 
 /** JSON is UTF-8 (RFC 8259). A byte order mark in front is skipped, as its section 8.1 allows. */
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-export function parseBody(bytes: Uint8Array, properties: BodyProperties, maxBytes: number): Body {
+/** Bodies over the limit are refused before they are parsed. */
+export function bodyJson(
+  bytes: Uint8Array,
+  properties: BodyProperties,
+  { maxBytes, names }: OpenerSettings,
+  parse: ParseJson,
+): Json {
   if (bytes.length > maxBytes)
     return malformed('BodyTooLarge', `expected at most ${maxBytes} bytes, got ${bytes.length}`);
-  if (bytes.length === 0) return malformed('EmptyBody', 'expected a JSON object, got no bytes');
-  const body = parseText(bytes);
-  return body.kind === 'Body' ? body : explained(body, properties.contentEncoding);
+  if (bytes.length === 0) return malformed('EmptyBody', 'expected JSON, got no bytes');
+  const json = bytesJson(bytes, names, parse);
+  return json.kind === 'Json' ? json : explained(json, properties.contentEncoding);
 }
 
-function parseText(bytes: Uint8Array): Body {
+export function bytesJson(bytes: Uint8Array, names: GuardedNames, parse: ParseJson): Json {
   let text: string;
   try {
     text = utf8.decode(bytes);
   } catch {
-    return malformed('InvalidUtf8', 'expected a JSON object in UTF-8, got bytes that are not UTF-8');
+    return malformed('InvalidUtf8', 'expected JSON in UTF-8, got bytes that are not UTF-8');
   }
-  try {
-    return objectBody(text, JSON.parse(text));
-  } catch {
-    return malformed('InvalidJson', 'expected a JSON object, got text that is not JSON');
-  }
+  return textJson(text, names, parse);
 }
 
-function objectBody(text: string, document: unknown): Body {
-  return isObject(document)
-    ? { kind: 'Body', text, document }
-    : malformed('NotAnObject', `expected a JSON object, got ${kindOf(document)}`);
+export function textJson(text: string, names: GuardedNames, parse: ParseJson): Json {
+  let value: unknown;
+  try {
+    value = parse(text);
+  } catch (error) {
+    const fault = error instanceof RangeError ? 'JSON that is nested too deeply' : 'text that is not JSON';
+    return malformed('InvalidJson', `expected JSON, got ${fault}`);
+  }
+  return repeatsName(text, names) ? DUPLICATE : { kind: 'Json', value };
+}
+
+const DUPLICATE = malformed('DuplicateField', 'expected every field once, got one of them twice');
+
+/** Format JSON: the body is the event. */
+export function jsonOpener(settings: OpenerSettings): EventOpener {
+  return (bytes, properties, parse) => {
+    const json = bodyJson(bytes, properties, settings, parse);
+    return json.kind === 'Json' ? openedObject(json.value) : json;
+  };
+}
+
+export function openedObject(value: unknown): Opened | Malformed {
+  return isObject(value)
+    ? { kind: 'Opened', document: value }
+    : malformed('NotAnObject', `expected a JSON object, got ${kindOf(value)}`);
 }
 
 const readable = new Set(['', 'identity', 'utf-8', 'utf8', 'us-ascii', 'ascii', 'binary', '8bit']);
 
 function explained(fault: Malformed, contentEncoding: string | undefined): Malformed {
-  if (fault.reason === 'NotAnObject' || readable.has(String(contentEncoding ?? '').toLowerCase()))
+  if (fault.reason === 'DuplicateField' || readable.has(String(contentEncoding ?? '').toLowerCase()))
     return fault;
   return malformed(
     'UnsupportedEncoding',
@@ -55,7 +105,7 @@ function explained(fault: Malformed, contentEncoding: string | undefined): Malfo
   );
 }
 
-function isObject(value: unknown): value is JsonObject {
+export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
@@ -65,51 +115,4 @@ export function kindOf(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'an array';
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
-}
-
-const tokens = /"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?|[{}]/g;
-
-/**
- * Whether one of the names stands twice in one object of the text, which must be valid JSON. JSON.parse silently
- * takes the last one, another consumer perhaps the first: two systems would see two different orders.
- */
-export function repeatsName(text: string, names: ReadonlySet<string>): boolean {
-  const open: Set<string>[] = [];
-  for (const [token, colon] of text.matchAll(tokens)) {
-    if (token === '{') open.push(new Set());
-    else if (token === '}') open.pop();
-    else if (colon !== undefined && repeated(token.slice(0, -colon.length), names, open.at(-1))) return true;
-  }
-  return false;
-}
-
-function repeated(literal: string, names: ReadonlySet<string>, seen: Set<string> | undefined): boolean {
-  const name: string = JSON.parse(literal);
-  if (!names.has(name)) return false;
-  if (seen?.has(name)) return true;
-  seen?.add(name);
-  return false;
-}
-
-/** Quick and never wrong with `false`: the text cannot repeat a name. The quoted names are JSON literals. */
-export function mayRepeatName(text: string, quotedNames: readonly string[]): boolean {
-  if (text.includes('\\')) return true;
-  return quotedNames.some((name) => text.indexOf(name, text.indexOf(name) + name.length) !== -1);
-}
-
-/** A number as the text spelled it, where a double would have lost digits. */
-export class ExactNumber {
-  readonly source: string;
-  constructor(source: string) {
-    this.source = source;
-  }
-}
-
-/** Parses again; every number that is not a safe integer becomes an ExactNumber. Throws RangeError if too deep. */
-export function parseExactly(text: string): JsonObject {
-  return JSON.parse(text, (_name: string, value: unknown, context?: { source?: string }) =>
-    typeof value === 'number' && !Number.isSafeInteger(value) && context?.source !== undefined
-      ? new ExactNumber(context.source)
-      : value,
-  );
 }

@@ -6,7 +6,10 @@ export interface OrderEvent {
   readonly status: string;
   /** Milliseconds since 1970, with a fraction for microseconds. For people: it never decides which event wins. */
   readonly timestampMs: number;
-  /** Decimal digits without leading zeros, at most 64; null when the policy or the event has no version. */
+  /**
+   * Decimal digits without leading zeros, at most 64; null when the policy or the event has no version. With the
+   * versionFormat Timestamp: whole microseconds since 1970.
+   */
   readonly version: string | null;
   /** W3C trace context that the event itself carries (CloudEvents), valid. The AMQP header is not in here. */
   readonly traceparent?: string;
@@ -37,6 +40,10 @@ export const MALFORMED_REASONS = [
   'NotAnObject',
   /** A name that a pointer uses stands twice in one object, so the event could mean two things. */
   'DuplicateField',
+  /** Several CloudEvents in one message. */
+  'BatchNotSupported',
+  /** An attribute that CloudEvents 1.0 requires is missing or wrong. */
+  'InvalidCloudEvent',
   'MissingField',
   'InvalidOrderId',
   'InvalidStatus',

@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import type { CloudEventSettings } from '../api/cloud-event-encode.ts';
 import type { OrderEvent } from '../api/event.ts';
-import { type EventEncoder, eventEncoder } from '../api/event-encode.ts';
+import { type EncodedEvent, type EventEncoder, eventEncoder } from '../api/event-encode.ts';
+import { parseMicroseconds } from '../api/event-timestamp.ts';
+import type { EventSettings } from '../api/worker-config.ts';
 import type { PublisherSettings } from './options.ts';
 import { PublishError } from './publish-error.ts';
 
@@ -12,7 +15,10 @@ export interface OrderChange {
   readonly status: string;
   /** When the change happened, a Date or milliseconds since 1970. Default: now. */
   readonly timestamp?: Date | number;
-  /** The row version that the change produced; needs `event.versionPointer`. Default: none. */
+  /**
+   * The row version that the change produced; needs `event.versionPointer`. Default: none. With `event.versionFormat`
+   * Timestamp: the timestamptz as RFC 3339 text, or its whole microseconds since 1970. A Date has too few digits.
+   */
   readonly version?: string | number | bigint | null;
 }
 
@@ -21,6 +27,8 @@ export interface PublishOptions {
   readonly messageId?: string;
   /** Instead of the publisher's routing key. */
   readonly routingKey?: string;
+  /** W3C trace context of the change. It goes with the event into the worker's log lines. Default: none. */
+  readonly traceparent?: string;
 }
 
 /** What goes to the broker. */
@@ -28,40 +36,62 @@ export interface Message {
   readonly messageId: string;
   readonly routingKey: string;
   readonly body: Buffer;
+  readonly contentType: string;
+  readonly headers: Readonly<Record<string, string | null>>;
   /** AMQP has whole seconds. */
   readonly timestampSeconds: number;
 }
 
 export type MessageBuilder = (change: OrderChange, options: PublishOptions) => Message;
 
-export type MessageSettings = Pick<PublisherSettings, 'event' | 'routingKey'>;
+export interface MessageSettings extends Pick<PublisherSettings, 'event' | 'routingKey'> {
+  readonly cloudEvents?: CloudEventSettings | undefined;
+}
 
 /** @throws TypeError when the event settings cannot be written */
-export function messageBuilder({ event: settings, routingKey }: MessageSettings): MessageBuilder {
-  const encode = eventEncoder(settings);
+export function messageBuilder({
+  event: settings,
+  routingKey,
+  cloudEvents,
+}: MessageSettings): MessageBuilder {
+  const encode = eventEncoder(settings, cloudEvents);
   return (change, options) => {
     const messageId = shortString('messageId', options.messageId ?? randomUUID());
-    const event = orderEvent(change, messageId);
-    const body = encoded(encode, event, messageId);
+    const event = orderEvent(change, options, settings, messageId);
+    const { body, contentType, headers } = encoded(encode, event, messageId);
     const key =
       options.routingKey ?? (typeof routingKey === 'function' ? guarded(routingKey, event) : routingKey);
     return {
       messageId,
       routingKey: shortString('routingKey', key, messageId),
       body,
+      contentType,
+      headers,
       timestampSeconds: Math.floor(event.timestampMs / 1000),
     };
   };
 }
 
-function orderEvent(change: OrderChange, messageId: string): OrderEvent {
+function orderEvent(
+  change: OrderChange,
+  { traceparent }: PublishOptions,
+  { versionFormat }: EventSettings,
+  messageId: string,
+): OrderEvent {
   const { orderId, status, timestamp = Date.now(), version = null } = change;
+  const versionText = version === null ? null : exactText('version', version, messageId);
   return {
     orderId: exactText('orderId', orderId, messageId),
     status,
     timestampMs: Number(timestamp),
-    version: version === null ? null : exactText('version', version, messageId),
+    version: versionFormat === 'Timestamp' ? microseconds(versionText) : versionText,
+    ...(traceparent !== undefined && { traceparent }),
   };
+}
+
+/** Text that is no RFC 3339 timestamp stays, and is checked as microseconds. */
+function microseconds(version: string | null): string | null {
+  return version === null ? null : String(parseMicroseconds('RFC3339', version) ?? version);
 }
 
 /** A number above 2^53 may have lost digits before it came here. */
@@ -73,9 +103,9 @@ function exactText(field: string, value: string | number | bigint, messageId: st
     : '';
 }
 
-function encoded(encode: EventEncoder, event: OrderEvent, messageId: string): Buffer {
-  const result = encode(event);
-  if (result.kind === 'Encoded') return result.body;
+function encoded(encode: EventEncoder, event: OrderEvent, messageId: string): EncodedEvent {
+  const result = encode(event, messageId);
+  if (result.kind === 'Encoded') return result;
   const field = result.field === 'timestampMs' ? 'timestamp' : result.field;
   throw invalid(field, result.detail, messageId);
 }

@@ -1,3 +1,4 @@
+import type { CloudEventSettings } from '../api/cloud-event-encode.ts';
 import type { OrderEvent } from '../api/event.ts';
 import { DEFAULT_POINTERS, type EventSettings } from '../api/worker-config.ts';
 
@@ -21,7 +22,9 @@ export interface PublisherOptions extends BrokerOptions {
   /** The routing key or how to make it; may be given with each event instead. */
   readonly routingKey?: string | ((event: OrderEvent) => string);
   /** How the policy reads events (spec.event), where it differs from the defaults of the resource. */
-  readonly event?: Partial<Omit<EventSettings, 'format'>>;
+  readonly event?: Partial<EventSettings>;
+  /** With `event.format` CloudEvents: source, type and content mode. */
+  readonly cloudEvents?: CloudEventSettings;
   /** Whether an event that no queue takes is an error. Default: true. */
   readonly mandatory?: boolean;
   /** How long `publish` takes at most, in milliseconds, reconnecting included. Default: 10000. */
@@ -37,6 +40,7 @@ export interface PublisherSettings {
   readonly exchange: string;
   readonly routingKey: string | ((event: OrderEvent) => string) | undefined;
   readonly event: EventSettings;
+  readonly cloudEvents: CloudEventSettings | undefined;
   readonly mandatory: boolean;
   readonly timeoutMilliseconds: number;
   readonly maxInFlight: number;
@@ -76,6 +80,7 @@ export function publisherSettings(options: PublisherOptions): PublisherSettings 
     exchange,
     routingKey,
     event: eventSettings(options.event),
+    cloudEvents: options.cloudEvents,
     mandatory,
     timeoutMilliseconds: wholeNumber('timeoutMilliseconds', options.timeoutMilliseconds ?? 10_000, 3_600_000),
     maxInFlight: wholeNumber('maxInFlight', options.maxInFlight ?? 1000, 65_535),

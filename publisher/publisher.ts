@@ -1,5 +1,4 @@
 import type { Message as ReturnedMessage } from 'amqplib';
-import { EVENT_CONTENT_TYPE } from '../api/event-encode.ts';
 import { BrokerLink, type Link } from './broker-link.ts';
 import {
   type Message,
@@ -141,9 +140,9 @@ class ConfirmedPublisher implements Publisher {
   }
 
   #transmit(link: Link, outstanding: Outstanding): void {
-    const { messageId, routingKey, body, timestampSeconds } = outstanding.message;
+    const { messageId, routingKey, body, timestampSeconds, contentType, headers } = outstanding.message;
     const { exchange, mandatory } = this.#settings;
-    const properties = { messageId, timestamp: timestampSeconds, contentType: EVENT_CONTENT_TYPE };
+    const properties = { messageId, timestamp: timestampSeconds, contentType, headers: { ...headers } };
     this.#inFlight.add(outstanding);
     outstanding.sent = true;
     outstanding.returned = false;
