@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ChannelModel, type ConfirmChannel, connect, credentials } from 'amqplib';
+import { within } from './deadline.ts';
 import type { BrokerAddress } from './options.ts';
 
 /** A channel in confirm mode, for as long as it lives. */
@@ -61,7 +62,7 @@ export class BrokerLink {
     });
     connection.on('unblocked', () => this.#events.blocked?.(false));
     try {
-      const channel = await within(CONNECT_TIMEOUT, connection.createConfirmChannel());
+      const channel = await within(CONNECT_TIMEOUT, 'the broker', connection.createConfirmChannel());
       if (this.#closing.signal.aborted) return;
       const closed = this.#serve(channel);
       isUp();
@@ -120,21 +121,9 @@ function socketOptions({ username, password, tls }: BrokerAddress) {
 }
 
 async function closeQuietly(connection: ChannelModel): Promise<void> {
-  await within(CONNECT_TIMEOUT, connection.close()).catch(() => {
+  await within(CONNECT_TIMEOUT, 'the broker', connection.close()).catch(() => {
     // It was closed already, or the broker does not answer: its heartbeat ends the socket.
   });
-}
-
-async function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('the broker does not answer')), milliseconds);
-  });
-  try {
-    return await Promise.race([work, timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 function asError(error: unknown): Error {

@@ -1,0 +1,101 @@
+import { quotedTable, type TableName } from './sql-names.ts';
+
+/** An event in the outbox. */
+export interface OutboxRow {
+  /** A bigint, as text. */
+  readonly id: string;
+  readonly orderId: string;
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly messageId: string;
+  readonly contentType: string;
+  readonly headers: unknown;
+  readonly body: string;
+  /** Whole seconds since 1970. */
+  readonly createdAtSeconds: number;
+  /** Before this one. */
+  readonly attempts: number;
+}
+
+/** How many events of one order are claimed at once. */
+const FOLLOWERS = 20;
+
+/** Counting stops there, so that looking at a huge outbox costs no more. */
+export const MOST_COUNTED = 100_000;
+
+const COLUMNS = `id::text AS id, order_id AS "orderId", exchange, routing_key AS "routingKey",
+    message_id AS "messageId", content_type AS "contentType", headers, body,
+    floor(extract(epoch FROM created_at))::int AS "createdAtSeconds", attempts`;
+
+export interface RelayStatements {
+  /** $1 how many orders, $2 exchanges to leave alone. */
+  readonly claim: string;
+  /** $1 ids. */
+  readonly remove: string;
+  /** $1 ids, $2 errors, $3 delays in milliseconds. */
+  readonly postpone: string;
+  /** Gives pending, failing and oldestAgeSeconds. */
+  readonly measure: string;
+}
+
+/**
+ * An order belongs to whoever has locked its first event: only a first event is claimed, and it stops being there,
+ * and the next one being behind it, with the commit that deletes it. What follows it is read, not locked: nobody
+ * else gets at it meanwhile. A relay that dies or is cut off loses its locks with its connection.
+ */
+export function relayStatements(name: TableName): RelayStatements {
+  const table = quotedTable(name);
+  return {
+    claim: `WITH heads AS MATERIALIZED (
+  SELECT head.id, head.order_id FROM ${table} head
+  WHERE head.next_attempt_at <= now() AND head.exchange <> ALL ($2::text[])
+    AND NOT EXISTS (SELECT FROM ${table} earlier WHERE earlier.order_id = head.order_id AND earlier.id < head.id)
+  ORDER BY head.id LIMIT $1 FOR UPDATE OF head SKIP LOCKED)
+SELECT claimed.* FROM heads CROSS JOIN LATERAL (
+  SELECT ${COLUMNS} FROM ${table} row WHERE row.order_id = heads.order_id AND row.id >= heads.id
+  ORDER BY row.id LIMIT ${FOLLOWERS}) claimed`,
+    remove: `DELETE FROM ${table} WHERE id = ANY ($1::bigint[])`,
+    postpone: `UPDATE ${table} AS failed SET attempts = failed.attempts + 1, last_error = fault.error,
+  next_attempt_at = clock_timestamp() + fault.delay * interval '1 millisecond'
+FROM unnest($1::bigint[], $2::text[], $3::int[]) AS fault (id, error, delay) WHERE failed.id = fault.id`,
+    measure: `SELECT count(*)::int AS pending, count(*) FILTER (WHERE attempts > 0)::int AS failing,
+  (SELECT greatest(0, extract(epoch FROM clock_timestamp() - created_at))::float8 FROM ${table} ORDER BY id LIMIT 1)
+    AS "oldestAgeSeconds"
+FROM (SELECT attempts FROM ${table} LIMIT ${MOST_COUNTED}) counted`,
+  };
+}
+
+/** The events of each order, in their order. */
+export function byOrder(rows: readonly OutboxRow[]): OutboxRow[][] {
+  const orders = new Map<string, OutboxRow[]>();
+  for (const row of rows) {
+    const order = orders.get(row.orderId);
+    if (order === undefined) orders.set(row.orderId, [row]);
+    else order.push(row);
+  }
+  const sorted = [...orders.values()];
+  for (const order of sorted) order.sort((a, b) => (BigInt(a.id) < BigInt(b.id) ? -1 : 1));
+  return sorted;
+}
+
+const LONGEST_SHORT_STRING = 255;
+/** The properties of a message must fit into one frame. */
+const LONGEST_HEADERS = 2048;
+
+/** What is wrong with a row that cannot be sent: it would end the connection. Undefined: nothing. */
+export function faultOf(row: OutboxRow): string | undefined {
+  for (const field of ['exchange', 'routingKey', 'messageId', 'contentType'] as const)
+    if (Buffer.byteLength(row[field]) > LONGEST_SHORT_STRING)
+      return `${field}: expected at most ${LONGEST_SHORT_STRING} bytes`;
+  const { headers } = row;
+  if (typeof headers !== 'object' || headers === null || Array.isArray(headers))
+    return 'headers: expected a JSON object';
+  if (Buffer.byteLength(JSON.stringify(headers)) > LONGEST_HEADERS)
+    return `headers: expected at most ${LONGEST_HEADERS} bytes`;
+  const odd = Object.entries(headers).find(([name, value]) => !isHeader(name, value));
+  return odd && 'headers: expected names of at most 128 bytes, and texts, numbers or booleans';
+}
+
+function isHeader(name: string, value: unknown): boolean {
+  return Buffer.byteLength(name) <= 128 && ['string', 'number', 'boolean'].includes(typeof value);
+}
