@@ -33,12 +33,13 @@ export interface WorkerProcess {
 
 const MAIN = fileURLToPath(new URL('../../worker/main.ts', import.meta.url));
 
-/** Starts a worker, and kills it after the test. Resolves when it serves HTTP. */
+/** Starts a worker, and kills it after the test. Resolves when it serves HTTP. `main`: of another source tree. */
 export async function startWorker(
   scope: Scope,
   config: WorkerConfig,
   credentials: Credentials,
   logLevel = 'info',
+  main = MAIN,
 ): Promise<WorkerProcess> {
   const directory = mkdtempSync(join(tmpdir(), 'order-cache-operator-worker-'));
   const mount = (name: ConnectionName, files: Record<string, string>) => {
@@ -48,13 +49,16 @@ export async function startWorker(
   for (const [name, files] of Object.entries(credentials)) mount(name as ConnectionName, files);
   const bytes = Buffer.from(JSON.stringify(config));
   writeFileSync(join(directory, 'config.json'), bytes);
-  const child = spawnWorker({
-    [WORKER_ENVIRONMENT.configFile]: join(directory, 'config.json'),
-    [WORKER_ENVIRONMENT.configHash]: configHash(bytes),
-    [WORKER_ENVIRONMENT.credentialsDirectory]: directory,
-    [WORKER_ENVIRONMENT.httpPort]: '0',
-    [WORKER_ENVIRONMENT.logLevel]: logLevel,
-  });
+  const child = spawnWorker(
+    {
+      [WORKER_ENVIRONMENT.configFile]: join(directory, 'config.json'),
+      [WORKER_ENVIRONMENT.configHash]: configHash(bytes),
+      [WORKER_ENVIRONMENT.credentialsDirectory]: directory,
+      [WORKER_ENVIRONMENT.httpPort]: '0',
+      [WORKER_ENVIRONMENT.logLevel]: logLevel,
+    },
+    main,
+  );
   scope.after(async () => {
     child.process.kill('SIGKILL');
     await child.exitCode;
@@ -84,8 +88,8 @@ export interface SpawnedWorker {
   readonly exitCode: Promise<number | null>;
 }
 
-export function spawnWorker(environment: Record<string, string>): SpawnedWorker {
-  const child = spawn(process.execPath, ['--no-warnings', MAIN], {
+export function spawnWorker(environment: Record<string, string>, main = MAIN): SpawnedWorker {
+  const child = spawn(process.execPath, ['--no-warnings', main], {
     env: { PATH: process.env.PATH ?? '', ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -34,6 +34,7 @@ export interface StageOptions extends TopologyOptions {
   readonly prefetchCount?: number;
   readonly redisUri?: string;
   readonly gracePeriodSeconds?: number;
+  readonly confirmation?: NonNullable<WorkerConfig['confirmation']>;
 }
 
 export async function setStage(scope: Scope, options: StageOptions = {}): Promise<Stage> {
@@ -118,14 +119,20 @@ function configFor(topology: Topology, keyPrefix: string, options: StageOptions)
       columns: { orderId: 'id', status: 'status', version: 'version' },
       writer: 'Initiator',
     },
+    ...(options.confirmation && { confirmation: options.confirmation }),
     prefetchCount: options.prefetchCount ?? 500,
     terminationGracePeriodSeconds: options.gracePeriodSeconds ?? 10,
   };
 }
 
 /** Starts a worker on the stage and waits until it consumes. */
-export async function startConsuming(scope: Scope, stage: Stage, logLevel?: string): Promise<WorkerProcess> {
-  const worker = await startWorker(scope, stage.config, stage.credentials, logLevel);
+export async function startConsuming(
+  scope: Scope,
+  stage: Stage,
+  logLevel?: string,
+  main?: string,
+): Promise<WorkerProcess> {
+  const worker = await startWorker(scope, stage.config, stage.credentials, logLevel, main);
   await until('the worker is ready', async () => (await worker.get('/readyz')).status === 200);
   return worker;
 }

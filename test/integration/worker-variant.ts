@@ -1,0 +1,22 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Scope } from '../servers/index.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+
+/**
+ * The worker's program with one piece of its source replaced, for tests that must find that out. Gives its main file.
+ * @throws Error when the piece is not there
+ */
+export function workerVariant(scope: Scope, file: string, piece: string, replacement: string): string {
+  const directory = mkdtempSync(join(tmpdir(), 'order-cache-operator-variant-'));
+  scope.after(async () => rmSync(directory, { recursive: true, force: true }));
+  for (const part of ['api', 'cache', 'worker', 'package.json'])
+    cpSync(join(ROOT, part), join(directory, part), { recursive: true });
+  symlinkSync(join(ROOT, 'node_modules'), join(directory, 'node_modules'));
+  const source = readFileSync(join(directory, file), 'utf8');
+  if (!source.includes(piece)) throw new Error(`${file}: there is no ${piece}`);
+  writeFileSync(join(directory, file), source.replace(piece, replacement));
+  return join(directory, 'worker/main.ts');
+}
