@@ -8,6 +8,7 @@ export const CONDITION_TYPES = [
   'WorkersReady',
   'CacheReady',
   'ScalingActive',
+  'MaintenanceReady',
 ] as const;
 export type ConditionType = (typeof CONDITION_TYPES)[number];
 
@@ -42,6 +43,11 @@ export const CONDITION_REASONS = [
   'WorkersUnavailable',
   'WorkersPaused',
   'QuotaExceeded',
+  // the maintenance pod
+  'MaintenanceAvailable',
+  'MaintenanceUnavailable',
+  'MaintenancePaused',
+  'CatchUpFailed',
   // Redis
   'TtlPublished',
   'RedisUnavailable',

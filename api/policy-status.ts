@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { CONDITION_TYPES } from './conditions.ts';
+import { CATCH_UP_STATES, CATCH_UP_TRIGGERS } from './maintenance.ts';
 import { listMap, oneOf, text, withDefault } from './schema.ts';
 
 const number = (description: string) => Type.Integer({ description, format: 'int64' });
@@ -12,6 +13,21 @@ const condition = Type.Object({
   observedGeneration: Type.Optional(number('The generation that this is about.')),
   lastTransitionTime: Type.String({ format: 'date-time', description: 'When status last changed.' }),
 });
+
+const catchUp = Type.Object(
+  {
+    state: oneOf(CATCH_UP_STATES, 'Failed: an error that is no outage; it is tried again from where it was.'),
+    trigger: Type.Optional(oneOf(CATCH_UP_TRIGGERS, 'Why it was started.')),
+    startedAt: Type.Optional(Type.String({ format: 'date-time', description: 'When it was started.' })),
+    completedAt: Type.Optional(
+      Type.String({ format: 'date-time', description: 'When it ended. Absent: it is under way.' }),
+    ),
+    orders: number('Orders in Redis that were compared with the database so far.'),
+    updated: number('Of them: records that differed and were written from the row.'),
+    dropped: number('Of them: records that were deleted, and placeholders of readers.'),
+  },
+  { description: 'The last comparison of every order in Redis with the database, or the one under way.' },
+);
 
 /** Before the operator has seen a policy, so that kstatus, Argo CD and Flux do not call it healthy. */
 const unseen = {
@@ -50,6 +66,13 @@ const properties = {
   workerEventsPerSecond: Type.Optional(
     number('What one worker was seen to process while it had all the work it could take.'),
   ),
+  queueLostAt: Type.Optional(
+    Type.String({
+      format: 'date-time',
+      description: 'When the queue in use was last found missing, and with it perhaps events.',
+    }),
+  ),
+  catchUp: Type.Optional(catchUp),
   desiredReplicas: Type.Optional(number('What the scaling formula asks for, after bounds and behavior.')),
 };
 

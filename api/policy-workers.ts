@@ -60,6 +60,6 @@ export const workers = objectOfDefaults(
 
 export const maintenance = objectOfDefaults(
   { resources: resources('the maintenance pod', { cpu: '50m', memory: '96Mi' }, '192Mi') },
-  'The maintenance pod, one for a policy: it does what is not bound to an event. Node, tolerations and priority are ' +
-    'those of the workers.',
+  'The maintenance pod, one for a policy: it does what is not bound to an event. Labels, annotations, node, ' +
+    'tolerations and priority are those of the workers.',
 );

@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
+import { workerObjectName } from '../api/names.ts';
 import type { DesiredObject } from './desired.ts';
 import { type Difference, differenceOf } from './difference.ts';
 import { KubernetesError } from './kubernetes-client.ts';
 import { DEPLOYMENT, type Deployment, type KubernetesObject } from './kubernetes-objects.ts';
-import type { Seen } from './observe.ts';
+import { type Seen, slotOf } from './observe.ts';
 import { mayRoll } from './rollout-gate.ts';
 import type { Refusal } from './situation.ts';
 import type { World } from './world.ts';
@@ -19,6 +20,8 @@ export interface Applied {
   readonly refusal: Refusal | undefined;
   /** The worker Deployment as it is now, if it is ours. */
   readonly deployment: Deployment | undefined;
+  /** The maintenance Deployment as it is now, if it is ours. */
+  readonly maintenance: Deployment | undefined;
   /** Waits for other policies' workers to be rolled. */
   readonly held: boolean;
 }
@@ -26,14 +29,14 @@ export interface Applied {
 export function stepsTo(desired: readonly DesiredObject[], { policy, found }: Seen): readonly Step[] {
   return desired.map((one) => ({
     desired: one,
-    difference: differenceOf(policy, one.object, found.get(one.kind.kind)),
+    difference: differenceOf(policy, one.object, found.get(slotOf(one.kind, one.object.metadata.name))),
   }));
 }
 
 /** Applies what differs. What is not ours is left alone; what the API server refuses is reported, not thrown. */
 export async function applySteps(world: World, seen: Seen, steps: readonly Step[]): Promise<Applied> {
   const foreignObjects: string[] = [];
-  let { deployment } = seen;
+  let { deployment, maintenance } = seen;
   let held = false;
   try {
     for (const { desired, difference } of steps) {
@@ -41,22 +44,33 @@ export async function applySteps(world: World, seen: Seen, steps: readonly Step[
       if (difference.kind === 'Foreign') {
         foreignObjects.push(`${kind.kind} ${object.metadata.name} (controlled by ${difference.controller})`);
       } else if (difference.kind === 'Same') {
-        seen.memory.inPlace.add(kind.kind);
-      } else if (kind === DEPLOYMENT && !mayRoll(object, deployment, world.stores.deployments.values())) {
+        seen.memory.inPlace.add(slotOf(kind, object.metadata.name));
+      } else if (
+        isWorkers(seen, desired) &&
+        !mayRoll(object, deployment, world.stores.deployments.values())
+      ) {
         held = true;
         deployment = await scaleOnly(world, object, deployment);
+      } else if (held && kind === DEPLOYMENT && maintenance !== undefined) {
+        // The maintenance pod takes its turn together with the workers.
       } else {
         const now = await applyOne(world, seen, { desired, difference });
-        if (kind === DEPLOYMENT) {
+        if (isWorkers(seen, desired)) {
           if (!isScaledOnly(now, deployment)) seen.memory.templateGeneration = now.metadata.generation;
           deployment = now;
+        } else if (kind === DEPLOYMENT) {
+          maintenance = now;
         }
       }
     }
   } catch (error) {
-    return { foreignObjects, deployment, held, refusal: refusalOf(error) };
+    return { foreignObjects, deployment, maintenance, held, refusal: refusalOf(error) };
   }
-  return { foreignObjects, deployment, held, refusal: undefined };
+  return { foreignObjects, deployment, maintenance, held, refusal: undefined };
+}
+
+function isWorkers({ policy }: Seen, { kind, object }: DesiredObject): boolean {
+  return kind === DEPLOYMENT && object.metadata.name === workerObjectName(policy.metadata.name);
 }
 
 /** Its pods are the same as before: a number of replicas in the spec, as an HPA sets it, changes nothing else. */
@@ -82,8 +96,8 @@ async function applyOne(world: World, seen: Seen, { desired, difference }: Step)
   const { kind, object } = desired;
   const now = await world.client.apply(kind, object);
   world.stores.owned(kind).learn(now);
-  const target = `${kind.kind} ${object.metadata.name}`;
-  const found = seen.found.get(kind.kind);
+  const target = slotOf(kind, object.metadata.name);
+  const found = seen.found.get(target);
   // What the API server writes in other words than we do is found to differ, and applying it changes nothing.
   if (now.metadata.resourceVersion === found?.metadata.resourceVersion) return now;
   world.log.info(
@@ -91,8 +105,8 @@ async function applyOne(world: World, seen: Seen, { desired, difference }: Step)
     `applied ${target}`,
   );
   const isRepair =
-    difference.kind === 'Edited' || (difference.kind === 'Missing' && seen.memory.inPlace.has(kind.kind));
-  seen.memory.inPlace.add(kind.kind);
+    difference.kind === 'Edited' || (difference.kind === 'Missing' && seen.memory.inPlace.has(target));
+  seen.memory.inPlace.add(target);
   if (isRepair) await tellRepair(world, seen, kind.kind, target, difference);
   return now;
 }

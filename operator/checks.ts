@@ -5,7 +5,10 @@ import type { Situation } from './situation.ts';
 /** Something that keeps a policy from being ready. */
 export interface Finding {
   /** The condition that is False because of it. */
-  readonly about: Extract<ConditionType, 'TopologyReady' | 'WorkersReady' | 'CacheReady'>;
+  readonly about: Extract<
+    ConditionType,
+    'TopologyReady' | 'WorkersReady' | 'CacheReady' | 'MaintenanceReady'
+  >;
   readonly reason: ConditionReason;
   readonly message: string;
   /** Progresses: time or the outside world heals it. Stalls: somebody must change something. */
@@ -27,6 +30,8 @@ const CHECKS: readonly Check[] = [
   workersRolledOut,
   workersConsume,
   deadLettersFit,
+  maintenanceRuns,
+  catchUpWorks,
 ];
 
 /** Why nothing may be done for this policy; undefined: go on. */
@@ -117,6 +122,37 @@ function deadLettersFit({ policy, observation }: Situation): Finding | undefined
     message: `The dead-letter queue holds spec.rabbitmq.deadLetter.maxLength = ${maxLength} messages; empty it`,
     outlook: 'Stalls',
   };
+}
+
+/** The workers keep the cache right without it; so it is told apart from them. */
+function maintenanceRuns({ maintenance }: Situation): Finding | undefined {
+  switch (maintenance.kind) {
+    case 'Done':
+      return undefined;
+    case 'Absent':
+      return pending('MaintenanceReady', 'The maintenance Deployment does not exist yet');
+    case 'InProgress': {
+      const message = 'The maintenance pod is not ready, or not yet replaced by one with this configuration';
+      return { about: 'MaintenanceReady', reason: 'RollingOut', message, outlook: 'Progresses' };
+    }
+    case 'Failing': {
+      const message =
+        'The maintenance pod is refused, or did not become ready in time; see the events of its Deployment and its log';
+      return { about: 'MaintenanceReady', reason: 'MaintenanceUnavailable', message, outlook: 'Stalls' };
+    }
+  }
+}
+
+function catchUpWorks({ maintenance, observation }: Situation): Finding | undefined {
+  const seen = observation?.maintenance;
+  if (maintenance.kind !== 'Done' || seen === undefined) return undefined;
+  if (seen.catchUp.state === 'Failed') {
+    const message = 'The catch-up fails and is tried again; see the log of the maintenance pod';
+    return { about: 'MaintenanceReady', reason: 'CatchUpFailed', message, outlook: 'Stalls' };
+  }
+  if (seen.pausedBecause.length === 0) return undefined;
+  const message = `The maintenance pod waits: ${[...seen.pausedBecause].sort().join(', ')}`;
+  return { about: 'MaintenanceReady', reason: 'MaintenancePaused', message, outlook: 'Progresses' };
 }
 
 function pending(about: Finding['about'], message: string): Finding {

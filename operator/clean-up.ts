@@ -1,7 +1,7 @@
 /** What a policy leaves behind outside Kubernetes, taken away as far as its deletion policy says. */
 import { deadLetterQueueName, queueName } from '../api/names.ts';
 import type { CleanUp } from './deletion.ts';
-import { DEPLOYMENT } from './kubernetes-objects.ts';
+import { DEPLOYMENT, type Deployment } from './kubernetes-objects.ts';
 import type { Seen } from './observe.ts';
 import { tellChanges } from './outside.ts';
 import type { Problem } from './ports.ts';
@@ -41,25 +41,30 @@ async function once({ memory }: Seen, part: string, leave: () => Promise<CleanUp
 }
 
 /**
- * Workers that run may empty the queue, which is unbound first. Then they are stopped: queue and records are deleted
- * under nobody's feet. Undefined: there are none any more.
+ * Workers that run may empty the queue, which is unbound first. Then they are stopped, and the maintenance pod with
+ * them: queue and records are deleted under nobody's feet. Undefined: there are none any more.
  */
 async function endWorkers(world: World, seen: Seen): Promise<CleanUp | undefined> {
-  const { policy, deployment, pods } = seen;
+  const { policy, deployment, pods, maintenance, maintenancePods } = seen;
   if (deployment && deployment.spec?.replicas !== 0) {
     const draining = await drain(world, seen);
     if (draining !== undefined) return draining;
-    const { namespace, name } = deployment.metadata;
-    await world.client.mergePatch(DEPLOYMENT, namespace, name, { spec: { replicas: 0 } });
+    await stop(world, deployment);
   }
-  const remain = (deployment?.status?.replicas ?? 0) > 0 || pods.length > 0;
+  if (maintenance && maintenance.spec?.replicas !== 0) await stop(world, maintenance);
+  const replicas = (deployment?.status?.replicas ?? 0) + (maintenance?.status?.replicas ?? 0);
+  const remain = replicas + pods.length + maintenancePods.length > 0;
   if (!remain || deletingFor(world, policy) > WORKERS_PATIENCE_MS) return undefined;
   return {
     kind: 'Waiting',
     seconds: WORKERS_RECHECK_SECONDS,
-    message: 'Workers are being stopped',
+    message: 'Workers and the maintenance pod are being stopped',
     leftovers: [],
   };
+}
+
+async function stop({ client }: World, { metadata }: Deployment): Promise<void> {
+  await client.mergePatch(DEPLOYMENT, metadata.namespace, metadata.name, { spec: { replicas: 0 } });
 }
 
 /** Undefined: nothing is left that the workers could do. */

@@ -13,6 +13,7 @@ const WHEN_TRUE = {
   TopologyReady: ['TopologyDeclared', 'Exchanges, queues and bindings are as declared'],
   CacheReady: ['TtlPublished', 'The TTL table in Redis is as declared'],
   WorkersReady: ['WorkersAvailable', 'The workers run with this configuration'],
+  MaintenanceReady: ['MaintenanceAvailable', 'The maintenance pod runs with this configuration'],
 } as const satisfies Partial<Record<ConditionType, readonly [ConditionReason, string]>>;
 
 /** The conditions of a policy. `lastTransitionTime` moves only where the status is another than before. */
@@ -47,9 +48,10 @@ function summary(
   found: readonly Finding[],
   details: readonly Statement[],
 ): readonly Statement[] {
-  const stalling = found.find(({ outlook }) => outlook === 'Stalls');
-  const worst = stalling ?? found[0];
-  const isReady = details.every(({ status }) => status === 'True');
+  const counting = found.filter(({ about }) => counts(policy, about));
+  const stalling = counting.find(({ outlook }) => outlook === 'Stalls');
+  const worst = stalling ?? counting[0];
+  const isReady = details.every(({ type, status }) => status === 'True' || !counts(policy, type));
   if (policy.spec.suspend) return ofSuspended(isReady);
   const said = worst
     ? { reason: worst.reason, message: worst.message }
@@ -59,6 +61,14 @@ function summary(
     { type: 'Reconciling', status: worst && !stalling ? 'True' : 'False', ...said },
     { type: 'Stalled', status: stalling ? 'True' : 'False', ...said },
   ];
+}
+
+/**
+ * Workers keep the cache right without the maintenance pod, so that Ready does not depend on it; but for the relay of
+ * the outbox, without which no event arrives.
+ */
+function counts({ spec }: Situation['policy'], type: ConditionType): boolean {
+  return type !== 'MaintenanceReady' || spec.outbox !== undefined;
 }
 
 /** Ready only if the workers already have what the policy says. */
@@ -80,8 +90,9 @@ function details(situation: Situation, found: readonly Finding[]): readonly Stat
     TopologyReady: situation.topology?.kind === 'Declared',
     CacheReady: situation.ttl?.kind === 'Published',
     WorkersReady: situation.rollout.kind === 'Done',
+    MaintenanceReady: situation.maintenance.kind === 'Done',
   };
-  return (['TopologyReady', 'CacheReady', 'WorkersReady'] as const).map((type) => {
+  return (['TopologyReady', 'CacheReady', 'WorkersReady', 'MaintenanceReady'] as const).map((type) => {
     const finding = found.find(({ about }) => about === type);
     if (finding) return { type, status: 'False', reason: finding.reason, message: finding.message };
     const [reason, message] = WHEN_TRUE[type];

@@ -7,7 +7,7 @@ import {
 } from './credentials.ts';
 import type { ManagementCredentials, Parsed, Problem, RedisCredentials, SecretData } from './ports.ts';
 import type { SecretReader, SecretState } from './secret-reader.ts';
-import { connectionSecrets } from './worker-route.ts';
+import { connectionSecrets, maintenanceSecrets } from './worker-route.ts';
 
 /** The referenced Secrets of a policy, read and parsed. A problem names the field and the key, never a value. */
 export interface PolicyCredentials {
@@ -26,18 +26,21 @@ export async function credentialsOf(
   policy: OrderCachePolicy,
   secrets: SecretReader,
 ): Promise<PolicyCredentials> {
-  const { rabbitmq, redis, database } = policy.spec;
+  const { rabbitmq, redis, database, outbox } = policy.spec;
   const read = async <C>(field: string, name: string, parse: (data: SecretData) => Parsed<C>) =>
     reference(field, name, await secrets.read(policy.metadata.namespace, name), parse);
 
-  const [management, connection, cache, orders] = await Promise.all([
+  const [management, connection, cache, orders, outboxRows, outboxBroker] = await Promise.all([
     read('spec.rabbitmq.managementSecretRef', rabbitmq.managementSecretRef.name, parseManagementCredentials),
     read('spec.rabbitmq.connectionSecretRef', rabbitmq.connectionSecretRef.name, parseRabbitMqCredentials),
     read('spec.redis.connectionSecretRef', redis.connectionSecretRef.name, parseRedisCredentials),
     database &&
       read('spec.database.connectionSecretRef', database.connectionSecretRef.name, parseDatabaseCredentials),
+    outbox && read('spec.outbox.databaseSecretRef', outbox.databaseSecretRef.name, parseDatabaseCredentials),
+    outbox && read('spec.outbox.rabbitmqSecretRef', outbox.rabbitmqSecretRef.name, parseRabbitMqCredentials),
   ]);
-  const all = [management, connection, cache, ...(orders ? [orders] : [])];
+  const optional = [orders, outboxRows, outboxBroker].filter((one) => one !== undefined);
+  const all = [management, connection, cache, ...optional];
   return {
     management: management.credentials,
     redis: cache.credentials,
@@ -50,13 +53,14 @@ export async function credentialsOf(
   };
 }
 
-/** What workers mount may not be what the operator manages the broker with. */
+/** What workers and the maintenance pod mount may not be what the operator manages the broker with. */
 function sharedManagementSecret(policy: OrderCachePolicy): Problem | undefined {
   const { name } = policy.spec.rabbitmq.managementSecretRef;
-  const mounted = [...connectionSecrets(policy)].find(([, secret]) => secret === name);
+  const secrets = [...connectionSecrets(policy), ...maintenanceSecrets(policy)];
+  const mounted = secrets.find(([, secret]) => secret === name);
   if (mounted === undefined) return undefined;
   const message =
-    `spec.rabbitmq.managementSecretRef: expected a Secret of its own, got ${name}, which workers mount for the ` +
+    `spec.rabbitmq.managementSecretRef: expected a Secret of its own, got ${name}, which pods mount for the ` +
     `${mounted[0]} connection`;
   return problem('InvalidSpec', message);
 }

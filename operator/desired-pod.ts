@@ -1,11 +1,11 @@
 import type { V1PodTemplateSpec } from '@kubernetes/client-node';
 import { CONFIG_HASH_ANNOTATION, workerObjectName, workerSelector } from '../api/names.ts';
 import type { OrderCachePolicy } from '../api/policy.ts';
-import { type ConnectionName, WORKER_ENVIRONMENT, WORKER_HTTP_PORT } from '../api/worker-config.ts';
+import { WORKER_ENVIRONMENT, WORKER_HTTP_PORT } from '../api/worker-config.ts';
 import { CONFIG_KEY } from './desired-config.ts';
 import { connectionSecrets } from './worker-route.ts';
 
-/** What the installation decides about every worker pod; a policy's author has no say in it. */
+/** What the installation decides about every pod of a policy; a policy's author has no say in it. */
 export interface WorkerInstallation {
   readonly image: string;
   readonly imagePullPolicy: 'Always' | 'IfNotPresent' | 'Never' | undefined;
@@ -19,17 +19,45 @@ const CREDENTIALS_DIRECTORY = '/etc/ordercache/credentials';
 /** `nonroot` of the image. */
 const USER_ID = 65532;
 
-/** The worker pod: admitted by Pod Security `restricted`. */
+/** A pod of a policy, whichever it is. */
+export interface PodParts {
+  readonly selector: Readonly<Record<string, string>>;
+  readonly containerName: string;
+  /** In the image's directory. */
+  readonly program: string;
+  readonly resources: OrderCachePolicy['spec']['workers']['resources'];
+  readonly secrets: ReadonlyMap<string, string>;
+  /** Beside `WORKER_ENVIRONMENT`. */
+  readonly variables: Readonly<Record<string, string>>;
+}
+
+export function workerTemplate(
+  policy: OrderCachePolicy,
+  installation: WorkerInstallation,
+  configHash: string,
+): V1PodTemplateSpec {
+  return podTemplate(policy, installation, configHash, {
+    selector: workerSelector(policy.metadata.name),
+    containerName: 'worker',
+    program: 'worker.js',
+    resources: policy.spec.workers.resources,
+    secrets: connectionSecrets(policy),
+    variables: {},
+  });
+}
+
+/** Admitted by Pod Security `restricted`. */
 export function podTemplate(
   policy: OrderCachePolicy,
   installation: WorkerInstallation,
   configHash: string,
+  parts: PodParts,
 ): V1PodTemplateSpec {
   const { name } = policy.metadata;
   const { workers } = policy.spec;
   return {
     metadata: {
-      labels: { ...workers.labels, ...workerSelector(name) },
+      labels: { ...workers.labels, ...parts.selector },
       annotations: { ...workers.annotations, [CONFIG_HASH_ANNOTATION]: configHash },
     },
     spec: {
@@ -55,29 +83,31 @@ export function podTemplate(
           maxSkew: 1,
           topologyKey: 'kubernetes.io/hostname',
           whenUnsatisfiable: 'ScheduleAnyway',
-          labelSelector: { matchLabels: workerSelector(name) },
+          labelSelector: { matchLabels: parts.selector },
         },
       ],
-      containers: [container(policy, installation, configHash)],
-      volumes: volumes(policy),
+      containers: [container(installation, configHash, parts)],
+      volumes: volumes(name, parts.secrets),
     },
   };
 }
 
-function container(policy: OrderCachePolicy, installation: WorkerInstallation, configHash: string) {
-  const { requests, limits } = policy.spec.workers.resources;
+function container(installation: WorkerInstallation, configHash: string, parts: PodParts) {
+  const { requests, limits } = parts.resources;
+  const variables = {
+    [WORKER_ENVIRONMENT.configFile]: `${CONFIG_DIRECTORY}/${CONFIG_KEY}`,
+    [WORKER_ENVIRONMENT.configHash]: configHash,
+    [WORKER_ENVIRONMENT.credentialsDirectory]: CREDENTIALS_DIRECTORY,
+    [WORKER_ENVIRONMENT.httpPort]: `${WORKER_HTTP_PORT}`,
+    [WORKER_ENVIRONMENT.logLevel]: installation.logLevel,
+    ...parts.variables,
+  };
   return {
-    name: 'worker',
+    name: parts.containerName,
     image: installation.image,
     ...(installation.imagePullPolicy && { imagePullPolicy: installation.imagePullPolicy }),
-    command: ['node', '/app/worker.js'],
-    env: [
-      { name: WORKER_ENVIRONMENT.configFile, value: `${CONFIG_DIRECTORY}/${CONFIG_KEY}` },
-      { name: WORKER_ENVIRONMENT.configHash, value: configHash },
-      { name: WORKER_ENVIRONMENT.credentialsDirectory, value: CREDENTIALS_DIRECTORY },
-      { name: WORKER_ENVIRONMENT.httpPort, value: `${WORKER_HTTP_PORT}` },
-      { name: WORKER_ENVIRONMENT.logLevel, value: installation.logLevel },
-    ],
+    command: ['node', `/app/${parts.program}`],
+    env: Object.entries(variables).map(([name, value]) => ({ name, value })),
     ports: [{ name: 'http', containerPort: WORKER_HTTP_PORT, protocol: 'TCP' }],
     resources: { requests: asStrings(requests), limits: asStrings(limits) },
     ...probes(),
@@ -88,7 +118,7 @@ function container(policy: OrderCachePolicy, installation: WorkerInstallation, c
     },
     volumeMounts: [
       { name: 'config', mountPath: CONFIG_DIRECTORY, readOnly: true },
-      ...[...connectionSecrets(policy).keys()].map((connection) => ({
+      ...[...parts.secrets.keys()].map((connection) => ({
         name: volumeName(connection),
         mountPath: `${CREDENTIALS_DIRECTORY}/${connection}`,
         readOnly: true,
@@ -107,18 +137,18 @@ function probes() {
   };
 }
 
-function volumes(policy: OrderCachePolicy) {
+function volumes(policyName: string, secrets: ReadonlyMap<string, string>) {
   const readable = { defaultMode: 0o440 };
   return [
-    { name: 'config', configMap: { name: workerObjectName(policy.metadata.name), ...readable } },
-    ...[...connectionSecrets(policy)].map(([connection, secretName]) => ({
+    { name: 'config', configMap: { name: workerObjectName(policyName), ...readable } },
+    ...[...secrets].map(([connection, secretName]) => ({
       name: volumeName(connection),
       secret: { secretName, ...readable },
     })),
   ];
 }
 
-function volumeName(connection: ConnectionName): string {
+function volumeName(connection: string): string {
   return `${connection}-credentials`;
 }
 

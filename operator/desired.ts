@@ -1,8 +1,18 @@
 import { createHash } from 'node:crypto';
-import { API_VERSION, GROUP, KIND, POLICY_LABEL, workerObjectName, workerSelector } from '../api/names.ts';
+import {
+  API_VERSION,
+  GROUP,
+  KIND,
+  maintenanceObjectName,
+  maintenanceSelector,
+  POLICY_LABEL,
+  workerObjectName,
+  workerSelector,
+} from '../api/names.ts';
 import type { OrderCachePolicy } from '../api/policy.ts';
 import { CONFIG_KEY, type ConfigFile } from './desired-config.ts';
-import { podTemplate, type WorkerInstallation } from './desired-pod.ts';
+import { maintenanceTemplate } from './desired-maintenance.ts';
+import { type WorkerInstallation, workerTemplate } from './desired-pod.ts';
 import {
   CONFIG_MAP,
   type ConfigMap,
@@ -32,7 +42,9 @@ export function desiredObjects(
   installation: WorkerInstallation,
   config: ConfigFile,
   replicas: number,
+  queueLostAt: string | undefined,
 ): readonly DesiredObject[] {
+  const maintenance = maintenanceDeployment(policy, installation, config.hash, queueLostAt);
   return [
     { kind: SERVICE_ACCOUNT, object: sealed(serviceAccount(policy, installation)) },
     { kind: CONFIG_MAP, object: sealed(configMap(policy, config)) },
@@ -41,6 +53,7 @@ export function desiredObjects(
       object: withReplicas(sealed(deployment(policy, installation, config.hash)), replicas),
     },
     { kind: DISRUPTION_BUDGET, object: sealed(disruptionBudget(policy)) },
+    { kind: DEPLOYMENT, object: withReplicas(sealed(maintenance), 1) },
   ];
 }
 
@@ -104,7 +117,31 @@ function deployment(
       revisionHistoryLimit: 2,
       progressDeadlineSeconds: 180,
       strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: '25%' } },
-      template: podTemplate(policy, installation, configHash),
+      template: workerTemplate(policy, installation, configHash),
+    },
+  };
+}
+
+/** Two at once would be safe, and of no use. */
+function maintenanceDeployment(
+  policy: OrderCachePolicy,
+  installation: WorkerInstallation,
+  configHash: string,
+  queueLostAt: string | undefined,
+): Deployment {
+  const { name } = policy.metadata;
+  const { labels, ...metadata } = metadataOf(policy);
+  const selector = maintenanceSelector(name);
+  return {
+    apiVersion: DEPLOYMENT.apiVersion,
+    kind: DEPLOYMENT.kind,
+    metadata: { ...metadata, name: maintenanceObjectName(name), labels: { ...labels, ...selector } },
+    spec: {
+      selector: { matchLabels: selector },
+      revisionHistoryLimit: 2,
+      progressDeadlineSeconds: 180,
+      strategy: { type: 'Recreate' },
+      template: maintenanceTemplate(policy, installation, configHash, queueLostAt),
     },
   };
 }

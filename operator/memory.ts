@@ -30,9 +30,11 @@ export interface Memory {
   ignoredReplicasOf: number | undefined;
   /** Generation of the worker Deployment in which its pods last changed. */
   templateGeneration: number | undefined;
+  /** status.queueLostAt, as this process has written it. */
+  queueLostAt: string | undefined;
   /** Parts of the outside that have been cleaned up after the policy, with what stays there. */
   readonly left: Map<string, readonly string[]>;
-  /** Kinds of owned objects that this process has seen in place. */
+  /** Owned objects that this process has seen in place, by `<kind> <name>`. */
   readonly inPlace: Set<string>;
 }
 
@@ -54,6 +56,7 @@ export class Memories {
       numbersWrittenAt: Number.NEGATIVE_INFINITY,
       ignoredReplicasOf: undefined,
       templateGeneration: undefined,
+      queueLostAt: undefined,
       left: new Map(),
       inPlace: new Set(),
     };

@@ -1,4 +1,9 @@
-import { POLICY_LABEL, workerObjectName } from '../api/names.ts';
+import {
+  maintenanceObjectName,
+  maintenanceSelector,
+  workerObjectName,
+  workerSelector,
+} from '../api/names.ts';
 import type { OrderCachePolicy } from '../api/policy.ts';
 import type { WorkerConfig } from '../api/worker-config.ts';
 import { type Claim, type Conflict, conflictOf } from './conflicts.ts';
@@ -25,13 +30,16 @@ export interface Seen {
   readonly memory: Memory;
   readonly credentials: PolicyCredentials;
   readonly conflict: Conflict | undefined;
-  /** Objects of our names, whoever controls them, by kind. */
+  /** Objects of our names, whoever controls them, by `<kind> <name>`. */
   readonly found: ReadonlyMap<string, KubernetesObject>;
   /** The worker Deployment, if it is ours. */
   readonly deployment: Deployment | undefined;
+  /** The maintenance Deployment, if it is ours. */
+  readonly maintenance: Deployment | undefined;
   /** What the workers are configured with now. */
   readonly configured: WorkerConfig | undefined;
   readonly pods: readonly WorkerPod[];
+  readonly maintenancePods: readonly WorkerPod[];
 }
 
 /** Undefined: the policy does not exist any more. */
@@ -44,8 +52,9 @@ export async function observe(world: World, key: string): Promise<Seen | undefin
     findOwned(world, policy),
   ]);
   remember(memory, credentials);
-  const ours = <T extends KubernetesObject>(kind: Kind) => {
-    const object = found.get(kind.kind);
+  const { name } = policy.metadata;
+  const ours = <T extends KubernetesObject>(kind: Kind, objectName = workerObjectName(name)) => {
+    const object = found.get(slotOf(kind, objectName));
     return object && isControlledBy(policy, object) ? (object as T) : undefined;
   };
   return {
@@ -55,8 +64,10 @@ export async function observe(world: World, key: string): Promise<Seen | undefin
     conflict: conflictOf(claimOf(policy, memory), await allClaims(world)),
     found,
     deployment: ours<Deployment>(DEPLOYMENT),
+    maintenance: ours<Deployment>(DEPLOYMENT, maintenanceObjectName(name)),
     configured: parseConfigFile(ours<ConfigMap>(CONFIG_MAP)?.data?.[CONFIG_KEY]),
-    pods: workerPods(world, policy),
+    pods: podsOf(world, policy, workerSelector(name)),
+    maintenancePods: podsOf(world, policy, maintenanceSelector(name)),
   };
 }
 
@@ -69,16 +80,26 @@ async function findOwned(
   policy: OrderCachePolicy,
 ): Promise<ReadonlyMap<string, KubernetesObject>> {
   const { namespace, deletionTimestamp } = policy.metadata;
-  const name = workerObjectName(policy.metadata.name);
-  const find = async (kind: Kind) => {
+  const find = async ([kind, name]: readonly [Kind, string]) => {
     const known = world.stores.owned(kind).get(`${namespace}/${name}`);
     const isAsked = known === undefined && deletionTimestamp === undefined;
-    return [kind.kind, isAsked ? await world.client.get(kind, namespace, name) : known] as const;
+    return [slotOf(kind, name), isAsked ? await world.client.get(kind, namespace, name) : known] as const;
   };
-  const entries = await Promise.all(OWNED_KINDS.map(find));
+  const entries = await Promise.all(ownedBy(policy.metadata.name).map(find));
   return new Map(
     entries.filter((entry): entry is readonly [string, KubernetesObject] => entry[1] !== undefined),
   );
+}
+
+/** What a policy may own: every kind under the name of the workers, and a second Deployment. */
+function ownedBy(policyName: string): readonly (readonly [Kind, string])[] {
+  const workers = OWNED_KINDS.map((kind) => [kind, workerObjectName(policyName)] as const);
+  return [...workers, [DEPLOYMENT, maintenanceObjectName(policyName)]];
+}
+
+/** Key of `Seen.found`. */
+export function slotOf(kind: Kind, name: string): string {
+  return `${kind.kind} ${name}`;
 }
 
 function remember(memory: Memory, credentials: PolicyCredentials): void {
@@ -102,12 +123,18 @@ async function allClaims(world: World): Promise<readonly Claim[]> {
   return claims;
 }
 
-/** Pods that may hold messages: all that have an address and have not ended, terminating ones too. */
-function workerPods(world: World, { metadata }: OrderCachePolicy): readonly WorkerPod[] {
+/** Pods that may still do something: all that have an address and have not ended, terminating ones too. */
+function podsOf(
+  world: World,
+  { metadata }: OrderCachePolicy,
+  selector: Readonly<Record<string, string>>,
+): readonly WorkerPod[] {
   const pods: WorkerPod[] = [];
   for (const pod of world.stores.pods.values()) {
+    const { namespace, labels } = pod.metadata;
     const isOurs =
-      pod.metadata.namespace === metadata.namespace && pod.metadata.labels?.[POLICY_LABEL] === metadata.name;
+      namespace === metadata.namespace &&
+      Object.entries(selector).every(([label, value]) => labels?.[label] === value);
     if (isOurs && hasNotEnded(pod))
       pods.push({ name: pod.metadata.name, ip: pod.status?.podIP ?? '', ready: isReady(pod) });
   }

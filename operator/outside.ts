@@ -3,6 +3,7 @@ import type { OrderCachePolicy } from '../api/policy.ts';
 import type { Answer } from './memory.ts';
 import type { Seen } from './observe.ts';
 import type { Change, Problem, TopologyResult, TtlResult } from './ports.ts';
+import { timestamp, writeStatus } from './report.ts';
 import type { World } from './world.ts';
 
 /** The broker and Redis are looked at again after so long, for what others have changed there. */
@@ -29,11 +30,30 @@ async function declareTopology(
   const { management } = credentials;
   if (management === undefined) return undefined;
   memory.topology = await ask(world, seen, memory.topology, atOnce, async () => {
-    const result = await world.topology.reconcile(policy, management);
+    const result = await world.topology.reconcile(policy, management, () => keepQueueLost(world, seen));
     await tellChanges(world, policy, result.changes);
     return result;
   });
   return memory.topology.result;
+}
+
+/** Kept in the status, so that the request for a catch-up outlives this process. */
+async function keepQueueLost(world: World, seen: Seen): Promise<void> {
+  const { policy, memory } = seen;
+  const queueLostAt = timestamp(world);
+  await writeStatus(world, seen, { ...policy.status, queueLostAt });
+  memory.queueLostAt = queueLostAt;
+  await world.events.record(policy, {
+    type: 'Warning',
+    reason: 'QueueLost',
+    action: 'DeclareTopology',
+    note: `Queue ${policy.status?.queue} was there and is gone, and with it perhaps events`,
+  });
+}
+
+/** When the queue in use was last found missing. */
+export function queueLostAtOf({ policy, memory }: Pick<Seen, 'policy' | 'memory'>): string | undefined {
+  return memory.queueLostAt ?? policy.status?.queueLostAt;
 }
 
 /** The TTL table as published now, or as last seen. */

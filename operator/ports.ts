@@ -4,6 +4,7 @@
  * does: that comes back as a `Problem`; only what `mayWrite` throws passes through. Every call ends within its deadline (30 s at most).
  */
 import type { ConditionReason } from '../api/conditions.ts';
+import type { MaintenanceReport } from '../api/maintenance.ts';
 import type { OrderCachePolicy } from '../api/policy.ts';
 import type { RetryStep } from '../api/worker-config.ts';
 import type { PauseReason } from '../api/worker-report.ts';
@@ -117,8 +118,16 @@ export interface TopologyOptions {
 }
 
 export interface Topology {
-  /** Makes the broker equal to the policy, and reads it back. Conflicts between policies are the caller's. */
-  reconcile(policy: OrderCachePolicy, credentials: ManagementCredentials): Promise<TopologyResult>;
+  /**
+   * Makes the broker equal to the policy, and reads it back. Conflicts between policies are the caller's.
+   * `onQueueLost` is awaited before the queue that status.queue names is declared anew: it was there, and events may
+   * have been lost with it. What it throws passes through.
+   */
+  reconcile(
+    policy: OrderCachePolicy,
+    credentials: ManagementCredentials,
+    onQueueLost?: () => Promise<void>,
+  ): Promise<TopologyResult>;
   /**
    * Gives up the policy's queues. Retain touches nothing and needs no broker. Delete expects that the workers are
    * gone: unbinds, then deletes what is empty, else QueueNotEmpty (retryable).
@@ -182,6 +191,8 @@ export interface SampleTarget {
   readonly deadLetterQueue: string;
   /** All that have an IP and have not ended, terminating ones too. */
   readonly pods: readonly WorkerPod[];
+  /** The maintenance pod; two for a moment while it is replaced. */
+  readonly maintenancePods: readonly WorkerPod[];
 }
 
 /** A number that is known, or the reason why it is not. It is never 0 by accident. */
@@ -204,7 +215,11 @@ export interface Observation {
   /** Of the workers that reported last, each reason once. */
   readonly pauses: readonly PauseReason[];
   readonly workers: readonly WorkerSight[];
+  /** What the maintenance pod reported last; absent when it does not report. */
+  readonly maintenance?: MaintenanceSight;
 }
+
+export type MaintenanceSight = Pick<MaintenanceReport, 'startedAt' | 'pausedBecause' | 'catchUp'>;
 
 export interface WorkerSight {
   readonly pod: string;

@@ -9,7 +9,7 @@ import { desiredObjects } from './desired.ts';
 import { configFile } from './desired-config.ts';
 import { addFinalizer, hasFinalizer } from './finalizer.ts';
 import { observe, type Seen } from './observe.ts';
-import { declareOutside, untilAsked } from './outside.ts';
+import { declareOutside, queueLostAtOf, untilAsked } from './outside.ts';
 import { release } from './release.ts';
 import { decideReplicas, scaled, settleScalingSpec } from './replicas.ts';
 import { report } from './report.ts';
@@ -43,13 +43,16 @@ export async function reconcile(world: World, key: string): Promise<Next> {
   await settleScalingSpec(world, seen);
   const decision = decideReplicas(world, seen);
   const config = configFile(seen.policy, route);
-  const desired = desiredObjects(seen.policy, world.installation, config, decision.replicas);
+  const lostAt = queueLostAtOf(seen);
+  const desired = desiredObjects(seen.policy, world.installation, config, decision.replicas, lostAt);
   const applied = await applySteps(world, seen, stepsTo(desired, seen));
   await scaled(world, seen, applied.deployment);
 
   const { foreignObjects, refusal } = applied;
   const rollout = rolloutOf(applied.deployment, config.hash, seen.memory.templateGeneration);
-  const after = { ...situationOf(world, seen), topology, ttl, foreignObjects, refusal, rollout, decision };
+  const maintenance = rolloutOf(applied.maintenance, config.hash);
+  const done = { topology, ttl, foreignObjects, refusal, rollout, maintenance, decision };
+  const after = { ...situationOf(world, seen), ...done };
   const again = untilAsked(world, seen, applied.held || !decision.active ? SOON_MS : AGAIN_MS);
   return report(world, { ...seen, deployment: applied.deployment }, after, again);
 }
@@ -58,6 +61,7 @@ export async function reconcile(world: World, key: string): Promise<Next> {
 function situationOf(world: World, seen: Seen): Situation {
   const { policy, credentials, conflict, deployment, configured, memory } = seen;
   const route = routeOf(policy, undefined, configured);
+  const hash = route && configFile(policy, route).hash;
   return {
     policy,
     secretProblems: credentials.problems,
@@ -66,7 +70,9 @@ function situationOf(world: World, seen: Seen): Situation {
     ttl: undefined,
     foreignObjects: [],
     refusal: undefined,
-    rollout: rolloutOf(deployment, route && configFile(policy, route).hash, memory.templateGeneration),
+    rollout: rolloutOf(deployment, hash, memory.templateGeneration),
+    maintenance: rolloutOf(seen.maintenance, hash),
+    queueLostAt: queueLostAtOf(seen),
     observation: world.sampler.view(policy.metadata.uid),
     decision: memory.decision,
   };

@@ -1,5 +1,6 @@
 import { API_VERSION, KIND } from '../api/names.ts';
 import type { OrderCachePolicy, OrderCachePolicyStatus } from '../api/policy.ts';
+import { catchUpNotices } from './catch-up-events.ts';
 import { POLICY } from './kubernetes-objects.ts';
 import type { Seen } from './observe.ts';
 import type { Situation } from './situation.ts';
@@ -12,7 +13,10 @@ export async function report(world: World, seen: Seen, situation: Situation, aga
   const { topology } = situation;
   const queue = topology?.kind === 'Declared' ? topology.queue : seen.policy.status?.queue;
   const now = timestamp(world);
-  const wait = await writeStatus(world, seen, statusOf(situation, seen.deployment, queue, now));
+  const status = statusOf(situation, seen.deployment, queue, now);
+  for (const notice of catchUpNotices(seen.policy.status?.catchUp, status.catchUp))
+    await world.events.record(seen.policy, notice);
+  const wait = await writeStatus(world, seen, status);
   return { again: Math.min(again, wait ?? again) };
 }
 

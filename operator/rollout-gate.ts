@@ -17,8 +17,13 @@ export function mayRoll(
 ): boolean {
   if (found === undefined || !isUpgrade(desired, found)) return true;
   let rolling = 0;
-  for (const deployment of all) if (isRolling(deployment)) rolling += 1;
+  for (const deployment of all) if (isOfWorkers(deployment) && isRolling(deployment)) rolling += 1;
   return rolling < MAX_ROLLING;
+}
+
+/** A maintenance pod rolls after its policy's workers, and holds up nobody. */
+function isOfWorkers({ metadata }: Deployment): boolean {
+  return metadata.labels?.['app.kubernetes.io/name'] !== 'order-cache-maintenance';
 }
 
 function isUpgrade(desired: Deployment, found: Deployment): boolean {

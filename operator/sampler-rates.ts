@@ -1,5 +1,5 @@
 /** Rates out of a window of samples. Pure; every number says so when it cannot be known. */
-import type { Measurement, WorkerPod } from './ports.ts';
+import type { MaintenanceSight, Measurement, WorkerPod } from './ports.ts';
 import type { SeenReport } from './worker-report-parse.ts';
 
 /** What was seen at one moment. */
@@ -11,6 +11,8 @@ export interface Sample {
   readonly pods: readonly WorkerPod[];
   /** By name of the pod; those that answered. */
   readonly reports: ReadonlyMap<string, SeenReport>;
+  /** Of the maintenance pod, likewise. */
+  readonly maintenance?: ReadonlyMap<string, MaintenanceSight>;
 }
 
 /** Beyond this age a sample says nothing about now, in milliseconds. */

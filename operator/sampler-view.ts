@@ -27,6 +27,7 @@ export function observationOf(
     saturatedWorkerRate: saturatedWorkerRate(samples, now),
     pauses: [...new Set(workers.flatMap(({ report }) => report.pausedBecause))].sort(),
     workers: workers.map(sightOf),
+    ...maintenanceSeen(samples, now),
   };
 }
 
@@ -42,6 +43,14 @@ function latest(
   if (newest === undefined) return missing('not sampled yet');
   const value = metric(newest);
   return value.kind === 'Missing' ? value : missing('no sample for some seconds');
+}
+
+/** The newest one's word counts: while the pod is replaced there may be two. */
+function maintenanceSeen(samples: readonly Sample[], now: number): Pick<Observation, 'maintenance'> {
+  const sample = samples.findLast(({ maintenance }) => maintenance !== undefined && maintenance.size > 0);
+  if (sample?.maintenance === undefined || now - sample.at > FRESH_MS) return {};
+  const [newest] = [...sample.maintenance.values()].sort((a, b) => (a.startedAt > b.startedAt ? -1 : 1));
+  return newest === undefined ? {} : { maintenance: newest };
 }
 
 interface SeenWorker {

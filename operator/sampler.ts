@@ -1,10 +1,12 @@
 /** Looks at queues and workers of each policy every second. It only reads. */
+import { parseMaintenanceReport } from './maintenance-report-parse.ts';
 import type { Measurement, Observation, Sampler, SamplerOptions, SampleTarget } from './ports.ts';
 import { BrokerFailure } from './rabbitmq-failure.ts';
 import type { QueueGauge } from './rabbitmq-queue-gauge.ts';
 import { SamplerGauges } from './sampler-gauges.ts';
 import { measured, missing, type Sample } from './sampler-rates.ts';
 import { observationOf } from './sampler-view.ts';
+import { parseWorkerReport } from './worker-report-parse.ts';
 import { WorkerReports } from './worker-reports.ts';
 
 const INTERVAL_MS = 1_000;
@@ -30,18 +32,19 @@ export function createSampler(
 
   const look = async (policy: Watched): Promise<void> => {
     const { target, gauge } = policy;
-    const { policyUid, pods } = target;
+    const { policyUid, pods, maintenancePods } = target;
     const at = performance.now();
-    const [ready, deadLetters, answers] = await Promise.all([
+    const [ready, deadLetters, answers, maintenance] = await Promise.all([
       readyIn(gauge, target),
       depthOf(gauge, target.deadLetterQueue),
-      reports.of(pods, policyUid),
+      reports.of(pods, policyUid, parseWorkerReport),
+      reports.of(maintenancePods, policyUid, parseMaintenanceReport),
     ]);
     if (watched.get(policyUid) !== policy) return;
     const kept = policy.samples.filter((sample) => sample.at >= at - KEPT_MS);
     policy.samples = [
       ...kept,
-      { at, ready: ready.value, deadLetters: deadLetters.value, pods, reports: answers },
+      { at, ready: ready.value, deadLetters: deadLetters.value, pods, reports: answers, maintenance },
     ];
     const gone = [ready, deadLetters].flatMap(({ missingQueue }) => missingQueue ?? []);
     if (tellMissing(policy.missing, gone)) onQueueMissing(policyUid);

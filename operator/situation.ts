@@ -21,6 +21,9 @@ export interface Situation {
   /** Why the API server does not accept an owned object. */
   readonly refusal: Refusal | undefined;
   readonly rollout: Rollout;
+  /** Of the maintenance pod. */
+  readonly maintenance: Rollout;
+  readonly queueLostAt: string | undefined;
   readonly observation: Observation | undefined;
   readonly decision: ScaleDecision | undefined;
 }

@@ -14,7 +14,7 @@ export function statusOf(
   queue: string | undefined,
   nowIso: string,
 ): OrderCachePolicyStatus {
-  const { policy } = situation;
+  const { policy, queueLostAt } = situation;
   const selector = Object.entries(workerSelector(policy.metadata.name)).map(
     ([key, value]) => `${key}=${value}`,
   );
@@ -25,7 +25,27 @@ export function statusOf(
     readyReplicas: deployment?.status?.readyReplicas ?? 0,
     selector: selector.join(','),
     ...(queue !== undefined && { queue }),
+    ...(queueLostAt !== undefined && { queueLostAt }),
+    ...catchUpOf(situation),
     ...numbersOf(situation),
+  };
+}
+
+/** As the maintenance pod reports it; while it does not, as it was. */
+function catchUpOf({ observation, policy }: Situation): Pick<OrderCachePolicyStatus, 'catchUp'> {
+  const seen = observation?.maintenance?.catchUp;
+  // A pod that has just been started has not yet read what the one before it has done.
+  if (seen === undefined || (seen.state === 'Idle' && policy.status?.catchUp !== undefined)) {
+    return policy.status?.catchUp === undefined ? {} : { catchUp: policy.status.catchUp };
+  }
+  const { trigger, startedAt, completedAt, ...numbers } = seen;
+  return {
+    catchUp: {
+      ...numbers,
+      ...(trigger !== null && { trigger }),
+      ...(startedAt !== null && { startedAt }),
+      ...(completedAt !== null && { completedAt }),
+    },
   };
 }
 
@@ -76,7 +96,18 @@ export function statusStep(
 function essentials(status: OrderCachePolicyStatus | undefined) {
   const { observedGeneration, conditions, replicas, readyReplicas, selector, queue, desiredReplicas } =
     status ?? {};
-  return { observedGeneration, conditions, replicas, readyReplicas, selector, queue, desiredReplicas };
+  const { queueLostAt, catchUp: { state, trigger, startedAt, completedAt } = {} } = status ?? {};
+  return {
+    observedGeneration,
+    conditions,
+    replicas,
+    readyReplicas,
+    selector,
+    queue,
+    desiredReplicas,
+    queueLostAt,
+    catchUp: { state, trigger, startedAt, completedAt },
+  };
 }
 
 /** Without regard to the order of fields. */

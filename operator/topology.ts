@@ -24,9 +24,11 @@ export function createTopology(options: TopologyOptions): Topology {
   const quiet = new QuietQueues();
   const inSession = sessions(options, quiet);
   return {
-    reconcile: (policy, credentials) =>
+    reconcile: (policy, credentials, onQueueLost) =>
       inSession(credentials, async (context, changes) => {
-        const result = await reconcile(context, desiredTopology(policy, options.installation));
+        const desired = desiredTopology(policy, options.installation);
+        const wasThere = policy.status?.queue === desired.queue;
+        const result = await reconcile(context, desired, wasThere ? onQueueLost : undefined);
         return { ...result, changes: changes() };
       }),
     release: (policy, credentials, deletionPolicy) => {
@@ -41,8 +43,12 @@ export function createTopology(options: TopologyOptions): Topology {
 
 type Reconciled = { kind: 'Declared' } & Omit<Extract<TopologyResult, { kind: 'Declared' }>, 'changes'>;
 
-async function reconcile(context: RetireContext, desired: DesiredTopology): Promise<Reconciled | Problem> {
-  const { observed, diff } = await makeEqual(context, desired);
+async function reconcile(
+  context: RetireContext,
+  desired: DesiredTopology,
+  onQueueLost: (() => Promise<void>) | undefined,
+): Promise<Reconciled | Problem> {
+  const { observed, diff } = await makeEqual(context, desired, onQueueLost);
   const [problem] = diff.problems;
   if (problem !== undefined) return problem;
   if (diff.changes.length > 0) return undone(diff);
@@ -61,12 +67,15 @@ async function reconcile(context: RetireContext, desired: DesiredTopology): Prom
 async function makeEqual(
   context: RetireContext,
   desired: DesiredTopology,
+  onQueueLost: (() => Promise<void>) | undefined,
 ): Promise<{ observed: ObservedTopology; diff: TopologyDiff }> {
   const { management, mayWrite, done } = context;
   const observed = await observeTopology(management, desired);
   const diff = diffTopology(observed, desired);
   for (const { queue, owner } of diff.adopted) done(adopted(queue, owner));
   if (diff.changes.length === 0) return { observed, diff };
+  // Before it is declared: an operator that is killed in between finds it missing again.
+  if (!observed.queues.has(desired.queue)) await onQueueLost?.();
   await applyChanges(management, diff.changes, mayWrite, done);
   const after = await observeTopology(management, desired);
   return { observed: after, diff: diffTopology(after, desired) };

@@ -1,5 +1,5 @@
 /** Writes, retires and erases TTL tables in Redis, and looks after those that are published. */
-import { ownerOf } from '../api/names.ts';
+import { catchUpKey, ownerOf } from '../api/names.ts';
 import type { OrderCachePolicy } from '../api/policy.ts';
 import type { TtlTable } from '../cache/ttl-table.ts';
 import { FOLLOW_WITHIN_MS } from '../cache/ttl-table-follower.ts';
@@ -88,6 +88,8 @@ export function createTtlPublisher({ installation, mayWrite, onDrift }: TtlPubli
       mayWrite,
     });
     if (deleted === 'DeadlineExceeded') return waiting(1_000, 'Records are being deleted');
+    mayWrite();
+    await connection.run((client) => client.del(catchUpKey(keyPrefix)));
     await deleteTtlTable(connection, keyPrefix, ownerOf(installation, policy.metadata), mayWrite);
     return { kind: 'Erased', records: count };
   };

@@ -19,7 +19,7 @@ const STATES = ['Starting', 'Consuming', 'Paused', 'Draining'] as const;
  * cannot be is worth less than none. Pure.
  */
 export function parseWorkerReport(text: string, policyUid: string): SeenReport | null {
-  const value = parse(text);
+  const value = parseObject(text);
   if (value === null || value.policyUid !== policyUid) return null;
   const { configHash, startedAt, inFlight, prefetchCount, acknowledged, ttlRevision } = value;
   const state = STATES.find((known) => known === value.state);
@@ -30,11 +30,11 @@ export function parseWorkerReport(text: string, policyUid: string): SeenReport |
   return { configHash, startedAt, state, pausedBecause, inFlight, prefetchCount, acknowledged, ttlRevision };
 }
 
-function reasonsIn(value: unknown): PauseReason[] {
+export function reasonsIn(value: unknown): PauseReason[] {
   return Array.isArray(value) ? PAUSE_REASONS.filter((reason) => value.includes(reason)) : [];
 }
 
-function parse(text: string): Readonly<Record<string, unknown>> | null {
+export function parseObject(text: string): Readonly<Record<string, unknown>> | null {
   try {
     const value: unknown = JSON.parse(text);
     return typeof value === 'object' && value !== null ? { ...value } : null;
@@ -43,6 +43,6 @@ function parse(text: string): Readonly<Record<string, unknown>> | null {
   }
 }
 
-function isCount(value: unknown): value is number {
+export function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }

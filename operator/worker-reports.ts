@@ -1,14 +1,16 @@
 import { Agent } from 'undici';
 import { WORKER_HTTP_PORT } from '../api/worker-config.ts';
 import type { WorkerPod } from './ports.ts';
-import { parseWorkerReport, type SeenReport } from './worker-report-parse.ts';
 
 const DEADLINE_MS = 1_000;
 const LARGEST_REPORT_BYTES = 65_536;
 /** Requests at the same time, over all policies. */
 const CONCURRENCY = 32;
 
-/** Asks worker pods for their reports. A pod that does not answer in time, or with nonsense, is left out. */
+/** What a report says; null for what is no report of a pod of this policy. */
+type Parse<R> = (text: string, policyUid: string) => R | null;
+
+/** Asks pods for their reports. A pod that does not answer in time, or with nonsense, is left out. */
 export class WorkerReports {
   readonly #agent = new Agent({
     connections: 1,
@@ -24,10 +26,14 @@ export class WorkerReports {
   }
 
   /** By name of the pod. Never rejects. */
-  async of(pods: readonly WorkerPod[], policyUid: string): Promise<ReadonlyMap<string, SeenReport>> {
-    const reports = new Map<string, SeenReport>();
+  async of<R>(
+    pods: readonly WorkerPod[],
+    policyUid: string,
+    parse: Parse<R>,
+  ): Promise<ReadonlyMap<string, R>> {
+    const reports = new Map<string, R>();
     const ask = async (pod: WorkerPod) => {
-      const report = await this.#inTurn(() => this.#get(pod.ip, policyUid));
+      const report = await this.#inTurn(() => this.#get(pod.ip, policyUid, parse));
       if (report !== null) reports.set(pod.name, report);
     };
     await Promise.all(pods.map(ask));
@@ -38,14 +44,14 @@ export class WorkerReports {
     return this.#agent.destroy();
   }
 
-  async #get(podIp: string, policyUid: string): Promise<SeenReport | null> {
+  async #get<R>(podIp: string, policyUid: string, parse: Parse<R>): Promise<R | null> {
     try {
       const uri = new URL(this.#uriOf(podIp));
       const signal = AbortSignal.timeout(DEADLINE_MS);
       const request = { origin: uri.origin, path: uri.pathname, method: 'GET', signal } as const;
       const { statusCode, body } = await this.#agent.request(request);
       const text = await body.text();
-      return statusCode === 200 ? parseWorkerReport(text, policyUid) : null;
+      return statusCode === 200 ? parse(text, policyUid) : null;
     } catch {
       return null;
     }

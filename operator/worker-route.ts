@@ -1,3 +1,4 @@
+import type { MaintenanceConnection } from '../api/maintenance.ts';
 import { queueName } from '../api/names.ts';
 import type { OrderCachePolicy } from '../api/policy.ts';
 import { CONNECTIONS, type ConnectionName, type RetryStep, type WorkerConfig } from '../api/worker-config.ts';
@@ -43,6 +44,18 @@ export function connectionSecrets(policy: OrderCachePolicy): ReadonlyMap<Connect
   for (const connection of CONNECTIONS) {
     const secret = names[connection];
     if (secret !== undefined) used.set(connection, secret);
+  }
+  return used;
+}
+
+/** The Secret of each connection that the maintenance pod has. */
+export function maintenanceSecrets({ spec }: OrderCachePolicy): ReadonlyMap<MaintenanceConnection, string> {
+  const { redis, database, outbox } = spec;
+  const used = new Map<MaintenanceConnection, string>([['redis', redis.connectionSecretRef.name]]);
+  if (database !== undefined) used.set('database', database.connectionSecretRef.name);
+  if (outbox !== undefined) {
+    used.set('outbox-database', outbox.databaseSecretRef.name);
+    used.set('outbox-rabbitmq', outbox.rabbitmqSecretRef.name);
   }
   return used;
 }

@@ -40,6 +40,7 @@ async function scene(t: Scope, through?: (v: TestVhost) => Promise<number>): Pro
     drainQueues: [],
     deadLetterQueue: 'work.dead',
     pods: [],
+    maintenancePods: [],
   };
   const view = () => sampler.view('uid');
   return {
@@ -232,6 +233,7 @@ describe('The sampler', () => {
         drainQueues: [],
         deadLetterQueue: 'd',
         pods: [],
+        maintenancePods: [],
       });
     const connections = async () =>
       ((await v.management('GET', `connections/username/${v.username}`)) as unknown[]).length;

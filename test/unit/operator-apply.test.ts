@@ -17,8 +17,8 @@ function deployment(image: string, replicas: number, generation: number, policyG
   };
 }
 
-/** One step for the Deployment, in a cluster where it is `found` and where so many others roll. */
-async function applied(found: Deployment, desired: Deployment, rolling = 0) {
+/** One step for the Deployment, and one for that of the maintenance pod, in a cluster where it is `found` and where so many others roll. */
+async function applied(found: Deployment, desired: Deployment, rolling = 0, maintenance?: Deployment) {
   const writes: string[] = [];
   const written = (how: string) => async () => {
     writes.push(how);
@@ -37,9 +37,18 @@ async function applied(found: Deployment, desired: Deployment, rolling = 0) {
     log: { info: () => undefined },
   } as unknown as World;
   const memory = new Memories().of('uid');
-  const seen = { policy: { metadata: {} }, memory, deployment: found, found: new Map() } as unknown as Seen;
-  const step = { desired: { kind: DEPLOYMENT, object: desired }, difference: { kind: 'Outdated' } as const };
-  const result = await applySteps(world, seen, [step]);
+  const seen = {
+    policy: { metadata: { name: 'orders' } },
+    memory,
+    deployment: found,
+    found: new Map(),
+  } as unknown as Seen;
+  const outdated = (object: Deployment) => ({
+    desired: { kind: DEPLOYMENT, object },
+    difference: { kind: 'Outdated' } as const,
+  });
+  const steps = [outdated(desired), ...(maintenance ? [outdated(maintenance)] : [])];
+  const result = await applySteps(world, { ...seen, maintenance }, steps);
   return { result, writes, memory };
 }
 
@@ -57,4 +66,13 @@ test('a Deployment whose pods wait for their turn after an upgrade is scaled all
   assert.equal(result.deployment?.spec?.replicas, 8);
   const calm = await applied(deployment('old', 8, 6), deployment('new', 8, 6), 5);
   assert.deepEqual(calm.writes, []);
+});
+
+test('the maintenance pod is replaced in the turn of its workers, and is none of them', async () => {
+  const worker = deployment('old', 1, 6);
+  const maintenance = { ...worker, metadata: { ...worker.metadata, name: 'orders-maintenance' } };
+  const held = await applied(deployment('old', 1, 6), deployment('new', 1, 6), 5, maintenance);
+  assert.deepEqual(held.writes, []);
+  const free = await applied(deployment('old', 1, 6), deployment('new', 1, 6), 0, maintenance);
+  assert.deepEqual(free.writes, ['apply', 'apply']);
 });

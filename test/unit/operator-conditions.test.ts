@@ -38,6 +38,8 @@ const well: Situation = {
   foreignObjects: [],
   refusal: undefined,
   rollout: { kind: 'Done', replicas: 1 },
+  maintenance: { kind: 'Done', replicas: 1 },
+  queueLostAt: undefined,
   observation,
   decision: undefined,
 };
@@ -51,7 +53,8 @@ const problem = (reason: Problem['reason'], retryable: boolean): Problem => ({
 function summary(situation: Situation): string {
   const conditions = conditionsOf(situation, NOW);
   const of = (type: string) => conditions.find((one) => one.type === type);
-  const isTrue = CONDITION_TYPES.filter((type) => of(type)?.status === 'True' && type !== 'ScalingActive');
+  const told = CONDITION_TYPES.filter((type) => type !== 'ScalingActive' && type !== 'MaintenanceReady');
+  const isTrue = told.filter((type) => of(type)?.status === 'True');
   return `${of('Ready')?.reason}: ${isTrue.join(' ')}`;
 }
 
@@ -270,3 +273,46 @@ for (const [what, next, elapsed, expected] of steps) {
     if (step.kind === 'Later') assert.equal(step.ms, 6_000);
   });
 }
+
+const told = (situation: Situation, type: string) => {
+  const found = conditionsOf(situation, NOW).find((one) => one.type === type);
+  return `${found?.status} ${found?.reason}`;
+};
+const catchUp = { trigger: null, startedAt: null, completedAt: null, orders: 0, updated: 0, dropped: 0 };
+const maintenanceSays = (state: 'Idle' | 'Failed', pausedBecause: readonly 'RedisUnavailable'[] = []) => ({
+  observation: {
+    ...observation,
+    maintenance: { startedAt: NOW, pausedBecause, catchUp: { ...catchUp, state } },
+  },
+});
+const maintenances: readonly [string, Partial<Situation>, string][] = [
+  ['runs', maintenanceSays('Idle'), 'True MaintenanceAvailable'],
+  ['is not there', { maintenance: { kind: 'Absent' } }, 'False Progressing'],
+  ['is being replaced', { maintenance: { kind: 'InProgress', message: 'm' } }, 'False RollingOut'],
+  [
+    'cannot be started',
+    { maintenance: { kind: 'Failing', reason: 'WorkersUnavailable', message: 'm' } },
+    'False MaintenanceUnavailable',
+  ],
+  ['fails at the catch-up', maintenanceSays('Failed'), 'False CatchUpFailed'],
+  ['waits for Redis', maintenanceSays('Idle', ['RedisUnavailable']), 'False MaintenancePaused'],
+];
+for (const [what, change, expected] of maintenances) {
+  test(`a maintenance pod that ${what} is told by MaintenanceReady, and by no condition of the workers`, () => {
+    const situation = { ...well, ...change };
+    assert.equal(told(situation, 'MaintenanceReady'), expected);
+    assert.equal(told(situation, 'WorkersReady'), 'True WorkersAvailable');
+    assert.equal(told(situation, 'Ready'), 'True Ready');
+  });
+}
+
+test('with an outbox, whose relay it runs, Ready depends on the maintenance pod too', () => {
+  const outbox = {
+    databaseSecretRef: { name: 'a' },
+    rabbitmqSecretRef: { name: 'b' },
+    table: 'order_outbox',
+  };
+  const situation = { ...well, policy: policyWith({ spec: { outbox } }) };
+  assert.equal(told(situation, 'Ready'), 'True Ready');
+  assert.equal(told({ ...situation, maintenance: { kind: 'Absent' } }, 'Ready'), 'False Progressing');
+});

@@ -1,12 +1,18 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
+import type { V1PodSpec } from '@kubernetes/client-node';
 import type { OrderCachePolicy } from '../../api/policy.ts';
 import { desiredObjects } from '../../operator/desired.ts';
 import { configFile, parseConfigFile } from '../../operator/desired-config.ts';
 import type { WorkerInstallation } from '../../operator/desired-pod.ts';
 import { differenceOf } from '../../operator/difference.ts';
-import type { ConfigMap, Deployment, KubernetesObject } from '../../operator/kubernetes-objects.ts';
+import type {
+  ConfigMap,
+  Deployment,
+  DisruptionBudget,
+  KubernetesObject,
+} from '../../operator/kubernetes-objects.ts';
 import { routeOf } from '../../operator/worker-route.ts';
 import { policyWith } from './operator-policy.ts';
 
@@ -23,11 +29,18 @@ const route = {
   retrySteps: [{ exchange: 'ordercache.delay.1s', delaySeconds: 1 }],
 };
 
-function objectsOf(policy: OrderCachePolicy, replicas = 2, by = installation) {
-  const objects = desiredObjects(policy, by, configFile(policy, route), replicas);
+function objectsOf(policy: OrderCachePolicy, replicas = 2, by = installation, queueLostAt?: string) {
+  const objects = desiredObjects(policy, by, configFile(policy, route), replicas, queueLostAt);
   const find = <T extends KubernetesObject>(kind: string) =>
     objects.find(({ kind: is }) => is.kind === kind)?.object as T;
-  return { objects, deployment: find<Deployment>('Deployment'), configMap: find<ConfigMap>('ConfigMap') };
+  const maintenance = objects.find(({ object }) => object.metadata.name === 'orders-maintenance')
+    ?.object as Deployment;
+  return {
+    objects,
+    maintenance,
+    deployment: find<Deployment>('Deployment'),
+    configMap: find<ConfigMap>('ConfigMap'),
+  };
 }
 
 function podOf(policy: OrderCachePolicy) {
@@ -44,13 +57,28 @@ test('every owned object has the policy as its controller and its label', () => 
       [['uid-orders', true]],
     );
     assert.equal(object.metadata.labels?.['ordercache.io/policy'], 'orders');
-    assert.equal(object.metadata.name, 'orders-cache-sync');
     assert.equal(object.metadata.namespace, 'shop');
   }
+  assert.deepEqual(
+    objectsOf(policyWith()).objects.map(({ kind, object }) => `${kind.kind} ${object.metadata.name}`),
+    [
+      'ServiceAccount orders-cache-sync',
+      'ConfigMap orders-cache-sync',
+      'Deployment orders-cache-sync',
+      'PodDisruptionBudget orders-cache-sync',
+      'Deployment orders-maintenance',
+    ],
+  );
 });
 
-test('the worker pod passes Pod Security restricted', () => {
-  const { pod, container } = podOf(policyWith());
+test('both pods pass Pod Security restricted', () => {
+  const { deployment, maintenance } = objectsOf(policyWith());
+  for (const { spec } of [deployment, maintenance]) isRestricted(spec?.template.spec);
+});
+
+function isRestricted(pod: V1PodSpec | undefined) {
+  const [container] = pod?.containers ?? [];
+  assert.ok(pod && container);
   assert.equal(pod.securityContext?.runAsNonRoot, true);
   assert.equal(pod.securityContext?.runAsUser, 65532);
   assert.deepEqual(pod.securityContext?.seccompProfile, { type: 'RuntimeDefault' });
@@ -60,7 +88,7 @@ test('the worker pod passes Pod Security restricted', () => {
     readOnlyRootFilesystem: true,
     capabilities: { drop: ['ALL'] },
   });
-});
+}
 
 test('connections are mounted as files, the management Secret never', () => {
   const { pod, container } = podOf(policyWith());
@@ -75,6 +103,62 @@ test('connections are mounted as files, the management Secret never', () => {
   );
   assert.ok(container.volumeMounts?.every(({ readOnly }) => readOnly));
   assert.ok(!JSON.stringify(pod).includes('rabbitmq-admin'));
+});
+
+const outbox = {
+  databaseSecretRef: { name: 'outbox-db' },
+  rabbitmqSecretRef: { name: 'outbox-broker' },
+  table: 'order_outbox',
+};
+
+test('the maintenance pod has the configuration of the workers, and only the connections that it makes', () => {
+  const mountsOf = (policy: OrderCachePolicy) => {
+    const pod = objectsOf(policy).maintenance.spec?.template.spec;
+    return pod?.volumes?.flatMap(({ name, secret }) => (secret ? [`${name} ${secret.secretName}`] : []));
+  };
+  assert.deepEqual(mountsOf(policyWith()), ['redis-credentials redis', 'database-credentials orders-db']);
+  assert.deepEqual(mountsOf(policyWith({ spec: { outbox } })), [
+    'redis-credentials redis',
+    'database-credentials orders-db',
+    'outbox-database-credentials outbox-db',
+    'outbox-rabbitmq-credentials outbox-broker',
+  ]);
+  const { deployment, maintenance } = objectsOf(policyWith());
+  const hashOf = ({ spec }: Deployment) =>
+    spec?.template.metadata?.annotations?.['ordercache.io/config-hash'];
+  assert.equal(hashOf(maintenance), hashOf(deployment));
+  assert.deepEqual(maintenance.spec?.template.spec?.containers[0]?.command, ['node', '/app/maintenance.js']);
+  assert.equal(maintenance.spec?.replicas, 1);
+  assert.equal(maintenance.spec?.strategy?.type, 'Recreate');
+});
+
+test('the labels of the maintenance pod are not those by which workers are counted, scaled and protected', () => {
+  const { deployment, maintenance, objects } = objectsOf(policyWith());
+  const selector = deployment.spec?.selector.matchLabels ?? {};
+  const labels = maintenance.spec?.template.metadata?.labels ?? {};
+  assert.ok(Object.entries(selector).some(([label, value]) => labels[label] !== value));
+  assert.equal(labels['ordercache.io/policy'], 'orders');
+  const budget = objects.find(({ kind }) => kind.kind === 'PodDisruptionBudget')?.object as DisruptionBudget;
+  assert.deepEqual(budget.spec?.selector?.matchLabels, selector);
+});
+
+test('a request for a catch-up changes the maintenance pod alone', () => {
+  const variables = ({ spec }: Deployment) =>
+    Object.fromEntries(
+      spec?.template.spec?.containers[0]?.env?.map(({ name, value }) => [name, value]) ?? [],
+    );
+  const asked = policyWith({ metadata: { annotations: { 'ordercache.io/catch-up': 'after the incident' } } });
+  const [none, annotated, lost] = [
+    objectsOf(policyWith()),
+    objectsOf(asked),
+    objectsOf(policyWith(), 2, installation, '2026-11-22T00:00:00Z'),
+  ];
+  assert.equal(variables(none.maintenance).ORDERCACHE_CATCH_UP_REQUESTED, '');
+  assert.match(`${variables(annotated.maintenance).ORDERCACHE_CATCH_UP_REQUESTED}`, /^[0-9a-f]{16}$/);
+  assert.equal(variables(lost.maintenance).ORDERCACHE_CATCH_UP_QUEUE_LOST, '2026-11-22T00:00:00Z');
+  assert.equal(variables(none.maintenance).ORDERCACHE_CATCH_UP_MAX_ORDERS_PER_SECOND, '1000');
+  for (const { deployment } of [annotated, lost])
+    assert.deepEqual(deployment.spec?.template, none.deployment.spec?.template);
 });
 
 test('without a database none is mounted and none configured', () => {
