@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Cluster, Redis } from 'ioredis';
 import { parseRedisAddress, type RedisAddress, type RedisCredentials } from './address.ts';
-import { clusterOptions, type Deadlines, serverOptions } from './connection-options.ts';
+import { clusterOptions, type Deadlines, type Mended, serverOptions } from './connection-options.ts';
 import { bounded } from './deadline.ts';
 import { type RedisFailure, redisFailure } from './failure.ts';
 
@@ -10,6 +10,10 @@ export interface ConnectOptions {
   readonly commandTimeoutMs?: number;
   /** Default: 2000. */
   readonly connectTimeoutMs?: number;
+  /** Whether a connection that broke is made again by itself, with the same credentials. Default: true. */
+  readonly reconnect?: boolean;
+  /** Called once, when there is no connection and none will be made again. */
+  readonly onEnd?: () => void;
   /** Hears of each failed attempt to connect and each broken connection. */
   readonly onError?: (failure: RedisFailure) => void;
 }
@@ -47,17 +51,18 @@ export interface MasterConnection {
  */
 export function connectRedis(credentials: RedisCredentials, options: ConnectOptions = {}): RedisConnection {
   const address = parseRedisAddress(credentials);
-  const { commandTimeoutMs = 2000, connectTimeoutMs = 2000 } = options;
-  const deadlines = { commandTimeoutMs, connectTimeoutMs };
+  const { commandTimeoutMs = 2000, connectTimeoutMs = 2000, reconnect = true } = options;
+  const deadlines = { commandTimeoutMs, connectTimeoutMs, reconnect };
   const client = createClient(address, credentials, deadlines);
   const connection = supervise(client, deadlines, options.onError);
+  client.once('end', () => options.onEnd?.());
   client.connect().catch(() => {
     // The same error arrives as an event, and the client goes on trying.
   });
   return connection;
 }
 
-function createClient(address: RedisAddress, credentials: RedisCredentials, deadlines: Deadlines) {
+function createClient(address: RedisAddress, credentials: RedisCredentials, deadlines: Deadlines & Mended) {
   return address.mode === 'cluster'
     ? new Cluster([...address.hosts], clusterOptions(address, credentials, deadlines))
     : new Redis(serverOptions(address, credentials, deadlines));

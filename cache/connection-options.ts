@@ -9,6 +9,9 @@ export interface Deadlines {
   readonly connectTimeoutMs: number;
 }
 
+/** Whether a connection that ended is made again, with the same credentials. */
+export type Mended = { readonly reconnect: boolean };
+
 const LONGEST_RECONNECT_DELAY_MS = 1000;
 
 /**
@@ -16,7 +19,11 @@ const LONGEST_RECONNECT_DELAY_MS = 1000;
  * that stays silent while replies are due is dropped, so that a black hole ends by itself. The ready check is off,
  * because it wants the right to INFO; what it would find out (LOADING, a replica) each command finds out too.
  */
-export function serverOptions(address: RedisAddress, credentials: RedisCredentials, deadlines: Deadlines) {
+export function serverOptions(
+  address: RedisAddress,
+  credentials: RedisCredentials,
+  deadlines: Deadlines & Mended,
+) {
   const [first] = address.hosts;
   const endpoint = address.mode === 'sentinel' ? sentinelOptions(address, credentials, deadlines) : first;
   return {
@@ -24,11 +31,15 @@ export function serverOptions(address: RedisAddress, credentials: RedisCredentia
     ...endpoint,
     db: address.database,
     enableOfflineQueue: false,
-    retryStrategy: reconnectDelay,
+    retryStrategy: retries(deadlines),
   } satisfies RedisOptions;
 }
 
-export function clusterOptions(address: RedisAddress, credentials: RedisCredentials, deadlines: Deadlines) {
+export function clusterOptions(
+  address: RedisAddress,
+  credentials: RedisCredentials,
+  deadlines: Deadlines & Mended,
+) {
   return {
     redisOptions: nodeOptions(address, credentials, deadlines),
     enableOfflineQueue: false,
@@ -37,7 +48,7 @@ export function clusterOptions(address: RedisAddress, credentials: RedisCredenti
     maxRedirections: 4,
     slotsRefreshTimeout: deadlines.connectTimeoutMs,
     slotsRefreshInterval: 10_000,
-    clusterRetryStrategy: reconnectDelay,
+    clusterRetryStrategy: retries(deadlines),
     lazyConnect: true,
   } satisfies ClusterOptions;
 }
@@ -60,12 +71,16 @@ function nodeOptions(address: RedisAddress, credentials: RedisCredentials, deadl
   };
 }
 
-function sentinelOptions(address: RedisAddress, credentials: RedisCredentials, deadlines: Deadlines) {
+function sentinelOptions(
+  address: RedisAddress,
+  credentials: RedisCredentials,
+  deadlines: Deadlines & Mended,
+) {
   return {
     sentinels: address.hosts.map(({ host, port }) => ({ host, port })),
     name: address.masterName,
     sentinelCommandTimeout: deadlines.commandTimeoutMs,
-    sentinelRetryStrategy: reconnectDelay,
+    sentinelRetryStrategy: retries(deadlines),
     ...(address.tls ? { enableTLSForSentinelMode: true, sentinelTLS: tlsOptions(credentials) } : {}),
   } satisfies RedisOptions;
 }
@@ -83,7 +98,12 @@ function isReplica(error: Error): boolean {
   return error.message.startsWith('READONLY');
 }
 
-function reconnectDelay(attempt: number): number {
+function retries({ reconnect }: Mended): (attempt: number) => number | null {
+  return reconnect ? reconnectDelay : () => null;
+}
+
+/** Rises to a second, with some randomness; milliseconds. */
+export function reconnectDelay(attempt: number): number {
   const delay = Math.min(50 * 2 ** Math.min(attempt - 1, 10), LONGEST_RECONNECT_DELAY_MS);
   return delay + Math.random() * 50;
 }

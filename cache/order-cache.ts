@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { RedisConnection } from './connect.ts';
-import { ABSENT, FIELDS, orderKey } from './keys.ts';
+import type { RedisFailure } from './failure.ts';
+import { ABSENT, orderKey } from './keys.ts';
+import { lookAt, lookAtMany } from './look.ts';
 import {
   type ApplyOutcome,
   type FillOutcome,
@@ -9,7 +11,6 @@ import {
   readApplyReply,
   readFillReply,
   readLeaseReply,
-  readLook,
   readSettleReply,
   type SettleOutcome,
 } from './outcomes.ts';
@@ -71,7 +72,6 @@ export class OrderCache {
   readonly #connection: RedisConnection;
   readonly #keyPrefix: string;
   readonly #source: string;
-  readonly #chunk: number;
   readonly #scripts: typeof SCRIPTS;
 
   /** `scripts` is for tests, which show with a variant that each part of a script is needed. */
@@ -80,7 +80,6 @@ export class OrderCache {
     this.#connection = connection;
     this.#keyPrefix = settings.keyPrefix;
     this.#source = settings.versionSource ?? '';
-    this.#chunk = connection.kind === 'Cluster' ? 1 : CHUNK;
   }
 
   /**
@@ -120,12 +119,14 @@ export class OrderCache {
   }
 
   /** What the key says to a reader. */
-  async look(orderId: string): Promise<LookOutcome> {
-    const { status, version, source, lease } = FIELDS;
-    const key = this.#key(orderId);
-    return readLook(
-      await this.#connection.run((client) => client.hmget(key, status, version, source, lease)),
-    );
+  look(orderId: string): Promise<LookOutcome> {
+    return lookAt(this.#connection, this.#key(orderId));
+  }
+
+  /** What the keys say to a reader, in the order of `orderIds`; rejects when nothing was answered at all. */
+  lookMany(orderIds: readonly string[]): Promise<readonly (LookOutcome | RedisFailure)[]> {
+    const keys = orderIds.map((orderId) => this.#key(orderId));
+    return lookAtMany(this.#connection, keys);
   }
 
   /** A reader has missed. The lease must last longer than the load that follows, in milliseconds. */
@@ -169,8 +170,9 @@ export class OrderCache {
     tail: ((order: T) => readonly (string | number)[]) | undefined,
   ): Promise<readonly unknown[]> {
     const calls: Promise<unknown>[] = [];
-    for (let start = 0; start < orders.length; start += this.#chunk) {
-      const chunk = orders.slice(start, start + this.#chunk);
+    const size = this.#connection.kind === 'Cluster' ? 1 : CHUNK;
+    for (let start = 0; start < orders.length; start += size) {
+      const chunk = orders.slice(start, start + size);
       const args: (string | number)[] = [...head];
       if (tail !== undefined) for (const order of chunk) args.push(...tail(order));
       const keys = chunk.map((order) => this.#key(order.orderId));

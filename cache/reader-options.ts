@@ -1,7 +1,6 @@
-import type { RedisCredentials } from './connect.ts';
-import type { RedisFailure } from './failure.ts';
-import type { FillOutcome } from './outcomes.ts';
+import type { ReaderHooks } from './reader-hooks.ts';
 import { normalizeVersion, type Row } from './record.ts';
+import type { CredentialsCallback, RedisCredentials } from './renewed-connection.ts';
 
 /** What `load` found: the columns of the policy's `spec.database`. */
 export interface LoadedRow {
@@ -11,7 +10,11 @@ export interface LoadedRow {
 }
 
 export interface ReaderOptions {
-  readonly redis: RedisCredentials;
+  /**
+   * How to reach Redis, or a function that gives it, at once or later: called for each new connection, and when Redis
+   * no longer accepts what it gave. So a rotated password needs no restart. While it fails, the database is used.
+   */
+  readonly redis: RedisCredentials | CredentialsCallback;
   /** `spec.redis.keyPrefix` of the policy. Default: `order:`. */
   readonly keyPrefix?: string;
   /**
@@ -22,6 +25,22 @@ export interface ReaderOptions {
    * upper case. No event comes for an order by such a name, so its record would stay as it is until its TTL ends.
    */
   readonly load: (orderId: string, signal: AbortSignal) => Promise<LoadedRow | null>;
+  /**
+   * Reads many orders in one statement, under the same conditions as `load`. An order that is not among the keys does
+   * not exist; keys that were not asked for are ignored. `getMany` calls it once for up to 1,000 missing orders.
+   * Without it, `getMany` calls `load` for each, `maxConcurrentLoads` at a time. Ids that no event can have are always
+   * read by `load`, one at a time, so that one that the database refuses fails alone.
+   */
+  readonly loadMany?: (
+    orderIds: readonly string[],
+    signal: AbortSignal,
+  ) => Promise<ReadonlyMap<string, LoadedRow>>;
+  /**
+   * Whether an error of `load` or `loadMany` means that the database is away or overloaded; five in a row make the
+   * reader spare it. Default: yes, unless the error has a `code` that is an SQLSTATE by which a working database refuses
+   * this one statement (classes 0A, 21, 22, 23, 26, 42 and 44), such as an id that is no UUID.
+   */
+  readonly isOutage?: (error: unknown) => boolean;
   /** How long `get` waits for one answer of Redis, in milliseconds. Default: 250. */
   readonly redisTimeoutMs?: number;
   /** Deadline of a read of the database, the wait for a place included, in milliseconds. Default: 3000. */
@@ -35,19 +54,9 @@ export interface ReaderOptions {
   readonly hooks?: ReaderHooks;
 }
 
-/** Called for metrics and logs, each synchronously. What they throw is ignored. */
-export interface ReaderHooks {
-  readonly onHit?: (orderId: string) => void;
-  /** Redis answered and does not have the order. */
-  readonly onMiss?: (orderId: string) => void;
-  /** A read of the database ended. */
-  readonly onLoad?: (orderId: string, milliseconds: number, outcome: 'row' | 'none' | 'error') => void;
-  readonly onFill?: (orderId: string, outcome: FillOutcome['kind']) => void;
-  /** Redis failed, or a connection to it; `get` used the database instead. */
-  readonly onRedisFailure?: (failure: RedisFailure) => void;
-}
+type Functions = 'redis' | 'load' | 'loadMany' | 'isOutage' | 'hooks';
 
-export type ReaderSettings = Required<Omit<ReaderOptions, 'redis' | 'load' | 'hooks'>>;
+export type ReaderSettings = Required<Omit<ReaderOptions, Functions>>;
 
 const DEFAULTS: ReaderSettings = {
   keyPrefix: 'order:',
@@ -68,8 +77,12 @@ const MINIMUM = {
 
 /** @throws TypeError that names the option, what was expected and what came */
 export function readerSettings(options: ReaderOptions): ReaderSettings {
-  const { redis: _redis, load, hooks: _hooks, ...given } = options;
+  const { redis: _redis, load, loadMany, isOutage, hooks: _hooks, ...given } = options;
   if (typeof load !== 'function') throw new TypeError(`load: expected a function, got ${typeof load}`);
+  for (const [name, each] of Object.entries({ loadMany, isOutage })) {
+    if (each !== undefined && typeof each !== 'function')
+      throw new TypeError(`${name}: expected a function, got ${typeof each}`);
+  }
   const settings = { ...DEFAULTS, ...given };
   if (typeof settings.keyPrefix !== 'string' || settings.keyPrefix === '') {
     throw new TypeError('keyPrefix: expected a text that is not empty');

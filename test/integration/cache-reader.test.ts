@@ -104,8 +104,9 @@ test('an event is applied while a reader reads the database: the old row does no
   assert.deepEqual(await world.hash('A'), {});
 });
 
-test('an order that the database does not have is null, and leaves nothing in the cache', async (t) => {
-  const world = await activeWorld(t);
+test('an order that the database does not have is null, and without negative entries leaves nothing in the cache', async (t) => {
+  const world = await cacheWorld(t);
+  await publishTtlTable(world.connection, world.keyPrefix, { ...TABLE, absentSeconds: 0 });
   const { reader } = await reading(t, world);
   assert.equal(await reader.get('A'), null);
   assert.deepEqual(await world.hash('A'), {});

@@ -76,7 +76,7 @@ test('operator, reader and worker do all their work with the least rights', asyn
   await retireTtlTable(operator, 'order:', TABLE.owner);
   assert.deepEqual(await deleteRecords(operator, 'order:', { deadlineMs: 5000 }), {
     kind: 'Deleted',
-    count: 1,
+    count: 2,
   });
   await deleteTtlTable(operator, 'order:', TABLE.owner);
   assert.equal(await admin.dbsize(), 0);
