@@ -51,24 +51,19 @@ function merged(
   settings: OpenerSettings,
   parse: ParseJson,
 ): Opened | Malformed {
-  const inner = innerPayload(value, settings, parse);
-  if (inner?.kind === 'Malformed') return inner;
-  const payload = inner?.value;
+  const inner = expanded(value.payload, settings, parse);
+  if (inner.kind === 'Malformed' && inner.reason === 'DuplicateField') return inner;
+  const payload = inner.kind === 'Json' && isObject(inner.value) ? inner.value : undefined;
   const document = emptyTree();
   for (const name of settings.firstNames) {
     if (name === 'payload' && payload !== undefined) document[name] = payload;
     else if (Object.hasOwn(value, name)) document[name] = value[name];
-    else if (isObject(payload) && Object.hasOwn(payload, name)) document[name] = payload[name];
+    else if (payload !== undefined && Object.hasOwn(payload, name)) document[name] = payload[name];
     else if (Object.hasOwn(headers, name)) document[name] = headerValue(headers[name], settings, parse);
+    // A text that is not JSON may be a field that happens to have this name, but not when something is missing.
+    else if (inner.kind === 'Malformed') return inner;
   }
   return { kind: 'Opened', document };
-}
-
-/** Undefined if there is none. A text that is not JSON is a field that happens to have this name. */
-function innerPayload({ payload }: JsonObject, settings: OpenerSettings, parse: ParseJson) {
-  const inner = expanded(payload, settings, parse);
-  if (inner.kind === 'Malformed') return inner.reason === 'DuplicateField' ? inner : undefined;
-  return isObject(inner.value) ? inner : undefined;
 }
 
 /** Debezium Server writes headers as JSON, other relays as they are. */
