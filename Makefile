@@ -4,9 +4,10 @@ NODE := node_modules/.bin/node
 SETUP := node_modules/.package-lock.json
 CONTEXT ?=
 IMAGE ?=
+COMMANDS ?= 1000000
 export CONTEXT IMAGE
 
-.PHONY: help demo test unit integration e2e bench consistency generate format lint types bundle image cluster servers clean
+.PHONY: help demo test unit integration e2e bench consistency protocol mutants generate format lint types bundle image cluster servers clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -25,6 +26,12 @@ bench: $(SETUP) servers ## This worker beside a plain consumer, in one run
 
 consistency: $(SETUP) servers ## MES, CRM and readers at work, and every hit checked against the order of commits; ARGS="--seed 7"
 	@$(NODE) --no-warnings test/consistency/main.ts $(ARGS)
+
+protocol: $(SETUP) servers ## A million random commands on Redis and a Cluster, against a twin in memory (COMMANDS=1000000 SEED=1)
+	@$(NODE) --no-warnings test/protocol/protocol.ts "$(COMMANDS)" "$(SEED)"
+
+mutants: $(SETUP) servers ## Takes down each fence in turn: its tests must go red (FENCE="part of a name")
+	@$(NODE) --no-warnings test/mutants/mutants.ts "$(FENCE)"
 
 generate: $(SETUP) ## CRD, install manifests, chart and API reference from their sources
 	@$(NODE) cdk8s/generate.ts

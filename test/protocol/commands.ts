@@ -1,0 +1,98 @@
+import fc from 'fast-check';
+import type { Row, VersionedRow } from '../../cache/record.ts';
+
+/** The orders of one sequence. */
+export const ORDERS = ['a', 'b', 'c', 'd', 'e', 'f'] as const;
+
+/** Columns that versions come from; null: a policy without a database. */
+export const SOURCES = ['orders.version', 'orders.changed_at', null] as const;
+
+export interface SettledRow {
+  readonly order: string;
+  readonly row: Row | null;
+}
+
+/**
+ * One call of the protocol, or something that happens to Redis. `earlier` says which of the tokens given so far is
+ * presented: the last, the one before, ..., or one that was never given.
+ */
+export type Command =
+  | { readonly do: 'lease'; readonly order: string; readonly runsOut: boolean }
+  | { readonly do: 'look'; readonly orders: readonly string[] }
+  | { readonly do: 'fill'; readonly order: string; readonly earlier: number; readonly row: Row }
+  | { readonly do: 'fillAbsent'; readonly order: string; readonly earlier: number }
+  | { readonly do: 'release'; readonly order: string; readonly earlier: number }
+  | { readonly do: 'mark'; readonly orders: readonly string[] }
+  | {
+      readonly do: 'drop';
+      readonly orders: readonly { readonly order: string; readonly expected: VersionedRow | null }[];
+    }
+  | {
+      readonly do: 'settle';
+      readonly orders: readonly SettledRow[];
+      readonly earlier: number;
+      readonly mayWrite: boolean;
+    }
+  | { readonly do: 'expire' | 'evict' | 'replaceByForeign'; readonly order: string }
+  | { readonly do: 'memory'; readonly available: boolean };
+
+/** A command, and which of the policy's version columns it belongs to. */
+export type Step = Command & { readonly source: (typeof SOURCES)[number] };
+
+const order = fc.constantFrom(...ORDERS);
+/** Few, so that they meet; some that a double takes for equal; and some of any length. */
+const version = fc.oneof(
+  { weight: 6, arbitrary: fc.constantFrom('1', '2', '9007199254740992', '9007199254740993') },
+  { weight: 1, arbitrary: fc.constantFrom(`1${'0'.repeat(63)}`, `1${'0'.repeat(62)}1`, '1790000000123456') },
+  { weight: 1, arbitrary: fc.bigInt({ min: 0n, max: 10n ** 64n - 1n }).map(String) },
+);
+const status = fc.constantFrom('NEW', 'DELIVERED', 'à réviser');
+const versioned: fc.Arbitrary<VersionedRow> = fc.record({ status, version });
+const row: fc.Arbitrary<Row> = fc.oneof(
+  { weight: 4, arbitrary: versioned },
+  { weight: 1, arbitrary: fc.record({ status, version: fc.constant(null) }) },
+);
+const rowOrNone = fc.option(row, { freq: 5 });
+const earlier = fc.nat(4);
+const some = <T>(each: fc.Arbitrary<T>, name: (one: T) => string) =>
+  fc.uniqueArray(each, { minLength: 1, maxLength: ORDERS.length, size: 'max', selector: name });
+const done = <const T extends string>(name: T) => fc.constant(name);
+const byName = ({ order: name }: { order: string }) => name;
+
+const changes = [
+  fc.record({ do: done('lease'), order, runsOut: fc.integer({ min: 0, max: 19 }).map((n) => n === 0) }),
+  fc.record({ do: done('lease'), order, runsOut: fc.constant(false) }),
+  fc.record({ do: done('look'), orders: some(order, (name) => name) }),
+  fc.record({ do: done('fill'), order, earlier, row }),
+  fc.record({ do: done('fill'), order, earlier: fc.constant(0), row }),
+  fc.record({ do: done('fillAbsent'), order, earlier }),
+  fc.record({ do: done('release'), order, earlier }),
+  fc.record({ do: done('mark'), orders: some(order, (name) => name) }),
+  fc.record({
+    do: done('drop'),
+    orders: some(fc.record({ order, expected: fc.option(versioned, { freq: 3 }) }), byName),
+  }),
+  fc.record({
+    do: done('settle'),
+    orders: some(fc.record({ order, row: rowOrNone }), byName),
+    earlier,
+    mayWrite: fc.integer({ min: 0, max: 5 }).map((n) => n > 0),
+  }),
+  fc.record({ do: fc.constantFrom('expire' as const, 'evict' as const), order }),
+] as const;
+const foreign = fc.record({ do: done('replaceByForeign'), order });
+const memory = fc.record({ do: done('memory'), available: fc.boolean() });
+
+const source = fc.oneof(
+  { weight: 6, arbitrary: fc.constant(SOURCES[0]) },
+  { weight: 1, arbitrary: fc.constantFrom(SOURCES[1], SOURCES[2]) },
+);
+const inSource = (command: fc.Arbitrary<Command>): fc.Arbitrary<Step> =>
+  fc.tuple(command, source).map(([what, of]) => ({ ...what, source: of }));
+
+/** `withMemory`: Redis runs out of memory now and then, which everybody on that Redis notices. */
+export function steps(withMemory: boolean): fc.Arbitrary<Step>[] {
+  const rare = fc.oneof({ weight: 9, arbitrary: fc.oneof(...changes) }, { weight: 1, arbitrary: foreign });
+  const all: fc.Arbitrary<Command>[] = [...changes, ...changes, rare];
+  return (withMemory ? [...all, memory] : all).map(inSource);
+}

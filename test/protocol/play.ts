@@ -1,0 +1,292 @@
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RedisConnection } from '../../cache/connect.ts';
+import { RedisFailure } from '../../cache/failure.ts';
+import { orderKey } from '../../cache/keys.ts';
+import { OrderCache } from '../../cache/order-cache.ts';
+import type { TtlTable } from '../../cache/ttl-table.ts';
+import { ORDERS, SOURCES, type Step } from './commands.ts';
+import { type Entry, type Life, Twin } from './twin.ts';
+
+const TABLE: TtlTable = {
+  state: 'Active',
+  owner: 'test/shop/orders',
+  uid: 'uid-1',
+  revision: 1,
+  defaultSeconds: 3600,
+  jitterPercent: 10,
+  absentSeconds: 20,
+  statuses: { DELIVERED: 600 },
+  versionSource: null,
+};
+const LIFE: NonNullable<Life> = (status) => (status === 'DELIVERED' ? 600_000 : 3_600_000);
+const LEASE_MS = 60_000;
+/** What a run may take of a TTL before it is read. */
+const SLACK_MS = 30_000;
+
+/** The Redis that the sequences play on. */
+export interface Ground {
+  readonly connection: RedisConnection;
+  readonly keyPrefix: string;
+  /** Lets Redis take memory, or not. */
+  readonly setMemory: (available: boolean) => Promise<unknown>;
+}
+
+let plays = 0;
+
+/**
+ * One sequence on real Redis and on the twin, with orders of its own: each outcome, what each touched key holds
+ * afterwards and how long it lives must be the same.
+ */
+export class Play {
+  readonly twin = new Twin();
+  readonly #ground: Ground;
+  readonly #caches: ReadonlyMap<string | null, OrderCache>;
+  readonly #name: string;
+  readonly #leases: string[] = [];
+  readonly #tickets: string[] = [];
+  /** When the record of an order was written, as Redis says, and by which write. */
+  readonly #written = new Map<string, { readonly writes: number; readonly updatedAt: string }>();
+
+  constructor(ground: Ground) {
+    plays += 1;
+    this.#name = plays.toString(36);
+    this.#ground = ground;
+    const { connection, keyPrefix } = ground;
+    const cacheFor = (versionSource: string | null) =>
+      new OrderCache(connection, { keyPrefix, versionSource });
+    this.#caches = new Map(SOURCES.map((source) => [source, cacheFor(source)]));
+  }
+
+  async perform(step: Step): Promise<void> {
+    const { touched, outcome, expected } = this.#begin(step);
+    // The keys are read in the same breath: on one connection Redis answers in order.
+    const found = touched.map((order) => this.#look(order));
+    const [real, ...entries] = await Promise.all([outcome, ...found]);
+    const wanted = expected(real);
+    if (wanted !== undefined) assert.deepEqual(real, wanted);
+    for (const [index, order] of touched.entries()) this.#compare(order, entries[index]);
+  }
+
+  /** All orders, at the end. */
+  async compareAll(): Promise<void> {
+    const found = await Promise.all(ORDERS.map((order) => this.#look(order)));
+    for (const [index, order] of ORDERS.entries()) this.#compare(order, found[index]);
+  }
+
+  async clear(): Promise<void> {
+    if (!this.twin.memory) await this.#ground.setMemory(true);
+    await Promise.all(
+      ORDERS.map((order) => this.#ground.connection.run((client) => client.del(this.#key(order)))),
+    );
+  }
+
+  /** Sends the command; `expected` plays it on the twin when the outcome, with a token perhaps, is there. */
+  #begin(step: Step): Begun {
+    const cache = this.#caches.get(step.source);
+    assert.ok(cache);
+    const { source } = step;
+    const table = { ...TABLE, versionSource: source };
+    switch (step.do) {
+      case 'lease':
+        return this.#lease(step, cache);
+      case 'look': {
+        const { orders } = step;
+        const outcome = cache.lookMany(orders.map((order) => this.#id(order)));
+        return { touched: [], outcome, expected: () => orders.map((order) => this.twin.look(order)) };
+      }
+      case 'fill': {
+        const { order, row } = step;
+        const token = earlier(this.#leases, step.earlier);
+        const outcome = cache.fill(this.#id(order), token, row, table);
+        return one(order, outcome, () => this.twin.fill(order, token, row, source, LIFE));
+      }
+      case 'fillAbsent': {
+        const { order } = step;
+        const token = earlier(this.#leases, step.earlier);
+        const outcome = cache.fillAbsent(this.#id(order), token, TABLE.absentSeconds);
+        return one(order, outcome, () => this.twin.fillAbsent(order, token, TABLE.absentSeconds * 1000));
+      }
+      case 'release': {
+        const token = earlier(this.#leases, step.earlier);
+        const outcome = cache.release(this.#id(step.order), token);
+        return one(step.order, outcome, () => this.twin.release(step.order, token));
+      }
+      case 'mark':
+        return this.#mark(step.orders, cache);
+      case 'drop': {
+        const { orders } = step;
+        const applied = orders.map(({ order, expected }) => ({ orderId: this.#id(order), expected }));
+        const outcome = cache.apply('drop', applied).then(({ outcomes }) => outcomes);
+        const expected = () => orders.map(({ order, expected }) => this.twin.drop(order, expected, source));
+        return { touched: orders.map(({ order }) => order), outcome, expected };
+      }
+      case 'settle':
+        return this.#settle(step, cache, step.mayWrite ? table : null);
+      default:
+        return this.#happen(step);
+    }
+  }
+
+  #lease({ order, runsOut }: Step & { do: 'lease' }, cache: OrderCache): Begun {
+    const lifeMs = runsOut ? 1 : LEASE_MS;
+    const outcome = cache.lease(this.#id(order), lifeMs);
+    const expected = (real: unknown) => {
+      const token = tokenOf(real);
+      if (token !== undefined) this.#leases.unshift(token);
+      const wanted = this.twin.lease(order, token ?? 'none was given', lifeMs);
+      return wanted.kind === 'granted' ? { ...wanted, token } : wanted;
+    };
+    if (!runsOut) return { touched: [order], outcome, expected };
+    const ranOut = outcome.then((real) => sleep(3, real));
+    const expectedNow = (real: unknown) => {
+      const wanted = expected(real);
+      if (wanted.kind === 'granted') this.twin.vanish(order);
+      return wanted;
+    };
+    return { touched: [], outcome: ranOut, expected: expectedNow };
+  }
+
+  #mark(orders: readonly string[], cache: OrderCache): Begun {
+    const applied = orders.map((order) => ({ orderId: this.#id(order), expected: null }));
+    let ticket = '';
+    const outcome = cache.apply('mark', applied).then((result) => {
+      ticket = result.ticket;
+      return result.outcomes;
+    });
+    const expected = () => {
+      this.#tickets.unshift(ticket);
+      return orders.map((order) => this.twin.mark(order, ticket));
+    };
+    return { touched: orders, outcome, expected };
+  }
+
+  #settle(step: Step & { do: 'settle' }, cache: OrderCache, table: TtlTable | null): Begun {
+    const { orders, source } = step;
+    const ticket = earlier(this.#tickets, step.earlier);
+    const rows = orders.map(({ order, row }) => ({ orderId: this.#id(order), row }));
+    const life = table === null ? null : LIFE;
+    const expected = () => orders.map(({ order, row }) => this.twin.settle(order, ticket, row, source, life));
+    return {
+      touched: orders.map(({ order }) => order),
+      outcome: cache.settle(ticket, table, rows),
+      expected,
+    };
+  }
+
+  /** Not the protocol: time, Redis, and others. */
+  #happen(step: Step & { do: 'expire' | 'evict' | 'replaceByForeign' | 'memory' }): Begun {
+    const { run } = this.#ground.connection;
+    if (step.do === 'memory') {
+      this.twin.memory = step.available;
+      return { touched: [], outcome: this.#ground.setMemory(step.available), expected: nothing };
+    }
+    const key = this.#key(step.order);
+    if (step.do === 'replaceByForeign') {
+      if (!this.twin.memory) return { touched: [step.order], outcome: Promise.resolve(), expected: nothing };
+      this.twin.replaceByForeign(step.order);
+      return one(
+        step.order,
+        run((client) => client.set(key, 'not ours', 'PX', LEASE_MS)),
+        nothing,
+      );
+    }
+    this.twin.vanish(step.order);
+    if (step.do === 'evict')
+      return one(
+        step.order,
+        run((client) => client.del(key)),
+        nothing,
+      );
+    const expiring = run((client) => client.pexpire(key, 1)).then(() => sleep(3));
+    return { touched: [], outcome: expiring, expected: nothing };
+  }
+
+  async #look(order: string): Promise<Found> {
+    const { run } = this.#ground.connection;
+    const key = this.#key(order);
+    const [hash, lifeMs] = await Promise.all([
+      settled(run((client) => client.hgetall(key))),
+      run((client) => client.pttl(key)),
+    ]);
+    return { hash, lifeMs };
+  }
+
+  #compare(order: string, found: Found | undefined): void {
+    assert.ok(found);
+    const entry = this.twin.entries.get(order);
+    const { updatedAt, ...fields } = typeof found.hash === 'object' ? found.hash : { updatedAt: undefined };
+    assert.deepEqual(typeof found.hash === 'object' ? fields : found.hash, fieldsOf(entry), order);
+    const longest = entry === undefined ? -2 : entry.kind === 'foreign' ? LEASE_MS : entry.lifeMs;
+    const shortest = entry === undefined ? -2 : longest * 0.9 - SLACK_MS;
+    assert.ok(
+      found.lifeMs <= longest && found.lifeMs >= Math.max(shortest, entry === undefined ? -2 : 0),
+      `${order} lives for ${found.lifeMs} ms, expected ${shortest} to ${longest}`,
+    );
+    if (entry?.kind === 'record') this.#compareTime(order, entry.writes, updatedAt);
+    else assert.equal(updatedAt, undefined);
+  }
+
+  #compareTime(order: string, writes: number, updatedAt: string | undefined): void {
+    assert.ok(Math.abs(Number(updatedAt) - Date.now()) < SLACK_MS, `${order} was written at ${updatedAt}`);
+    const before = this.#written.get(order);
+    if (before?.writes === writes) assert.equal(updatedAt, before.updatedAt);
+    this.#written.set(order, { writes, updatedAt: String(updatedAt) });
+  }
+
+  #id(order: string): string {
+    return `${order}${this.#name}`;
+  }
+
+  #key(order: string): string {
+    return orderKey(this.#ground.keyPrefix, this.#id(order));
+  }
+}
+
+interface Begun {
+  readonly touched: readonly string[];
+  readonly outcome: Promise<unknown>;
+  readonly expected: (real: unknown) => unknown;
+}
+
+interface Found {
+  readonly hash: Record<string, string> | string;
+  readonly lifeMs: number;
+}
+
+const nothing = () => undefined;
+
+function one(order: string, outcome: Promise<unknown>, expected: () => unknown): Begun {
+  return { touched: [order], outcome, expected };
+}
+
+function earlier(tokens: readonly string[], which: number): string {
+  return tokens[which] ?? 'never given';
+}
+
+function tokenOf(outcome: unknown): string | undefined {
+  if (typeof outcome !== 'object' || outcome === null || !('token' in outcome)) return undefined;
+  return String(outcome.token);
+}
+
+/** The reason instead of a failure. */
+async function settled<T>(answer: Promise<T>): Promise<T | string> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof RedisFailure) return error.reason;
+    throw error;
+  }
+}
+
+/** What HGETALL says of such an entry, apart from `updatedAt`. */
+function fieldsOf(entry: Entry | undefined): unknown {
+  if (entry === undefined) return {};
+  if (entry.kind === 'foreign') return 'WRONGTYPE';
+  if (entry.kind === 'placeholder') return { lease: entry.lease };
+  const { ticket, record } = entry;
+  const { status, version, source } = record;
+  // A version of no known source is written with an empty one, which is comparable with nothing.
+  const versioned = version === null ? {} : { version, source: source ?? '' };
+  return { status, ...versioned, ...(ticket !== null && { ticket }) };
+}
