@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ChannelModel, type ConfirmChannel, connect, credentials } from 'amqplib';
 import { within } from './deadline.ts';
@@ -29,6 +30,8 @@ export class BrokerLink {
   readonly #address: BrokerAddress;
   readonly #events: LinkEvents;
   readonly #closing = new AbortController();
+  /** Has nothing to wait for any more, whatever the broker says. */
+  readonly #closed = new AbortController();
   #connection: ChannelModel | undefined;
   readonly #ended: Promise<void>;
 
@@ -66,7 +69,7 @@ export class BrokerLink {
       if (this.#closing.signal.aborted) return;
       const closed = this.#serve(channel);
       isUp();
-      await closed;
+      await Promise.race([closed, once(this.#closed.signal, 'abort')]);
     } finally {
       this.#connection = undefined;
       await closeQuietly(connection);
@@ -98,9 +101,11 @@ export class BrokerLink {
     await sleep(delay, undefined, { signal: this.#closing.signal }).catch(() => {});
   }
 
+  /** Takes twice the connect timeout at most, also when the broker is silent. */
   async close(): Promise<void> {
     this.#closing.abort();
     if (this.#connection) await closeQuietly(this.#connection);
+    this.#closed.abort();
     await this.#ended;
   }
 }
@@ -121,9 +126,11 @@ function socketOptions({ username, password, tls }: BrokerAddress) {
 }
 
 async function closeQuietly(connection: ChannelModel): Promise<void> {
-  await within(CONNECT_TIMEOUT, 'the broker', connection.close()).catch(() => {
+  try {
+    await within(CONNECT_TIMEOUT, 'the broker', connection.close());
+  } catch {
     // It was closed already, or the broker does not answer: its heartbeat ends the socket.
-  });
+  }
 }
 
 function asError(error: unknown): Error {

@@ -31,6 +31,11 @@ export interface PublishOptions {
   readonly traceparent?: string;
 }
 
+export interface WaitOptions extends PublishOptions {
+  /** How long `publishAndWait` takes at most, from 1 to 3600000. Default: that of the publisher. */
+  readonly timeoutMilliseconds?: number;
+}
+
 /** What goes to the broker. */
 export interface Message {
   readonly messageId: string;
@@ -123,6 +128,6 @@ function shortString(field: string, value: string | undefined, messageId?: strin
   throw invalid(field, 'expected a string of 1 to 255 bytes', messageId);
 }
 
-function invalid(field: string, detail: string, messageId: string | undefined): PublishError {
+export function invalid(field: string, detail: string, messageId: string | undefined): PublishError {
   return new PublishError('Invalid', `${field}: ${detail}`, { field, messageId });
 }

@@ -8,7 +8,16 @@ export type PublishFailure =
   | 'Unroutable'
   /** No answer within the deadline. */
   | 'TimedOut'
-  /** `publish` was called after `close`. */
+  /**
+   * The event is in its queue, and no worker has confirmed it within the deadline: the workers are behind or away, or
+   * the policy declares no confirmation by reply-to. The change will be visible; when is not known.
+   */
+  | 'NotConfirmed'
+  /** A worker has dead-lettered the event. */
+  | 'DeadLettered'
+  /** The row never reached the version that the event carries: was the transaction rolled back? */
+  | 'Unseen'
+  /** The publisher was closed before. */
   | 'Closed';
 
 interface Facts {
@@ -18,7 +27,7 @@ interface Facts {
   readonly mayHaveArrived?: boolean;
 }
 
-/** Why `publish` failed. The text holds neither credentials nor anything of the event. */
+/** Why `publish` or `publishAndWait` failed. The text holds neither credentials nor anything of the event. */
 export class PublishError extends Error {
   override readonly name = 'PublishError';
   readonly reason: PublishFailure;

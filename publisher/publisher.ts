@@ -1,14 +1,20 @@
+import { randomUUID } from 'node:crypto';
 import type { Message as ReturnedMessage } from 'amqplib';
+import { type Confirmation, DIRECT_REPLY_TO } from '../api/confirmation.ts';
 import { BrokerLink, type Link } from './broker-link.ts';
 import {
+  invalid,
   type Message,
   type MessageBuilder,
   messageBuilder,
   type OrderChange,
   type PublishOptions,
+  type WaitOptions,
 } from './message.ts';
-import { type PublisherOptions, type PublisherSettings, publisherSettings } from './options.ts';
+import { type PublisherOptions, type PublisherSettings, publisherSettings, wholeNumber } from './options.ts';
+import { type Outstanding, timedOut, type VisibleChange, visibleChange } from './outstanding.ts';
 import { PublishError, type PublishFailure } from './publish-error.ts';
+import { Replies } from './replies.ts';
 
 export interface Receipt {
   readonly messageId: string;
@@ -25,6 +31,14 @@ export interface Publisher {
    * @throws PublishError whose `reason` says what to do next
    */
   publish(change: OrderChange, options?: PublishOptions): Promise<Receipt>;
+  /**
+   * As `publish`, and resolves when the change is visible: whoever asks the cache from then on gets the row as it was
+   * after the change or later, or a miss and reads it. Needs a policy with `spec.confirmation`. Events that wait for
+   * a worker do not count towards `maxInFlight`.
+   *
+   * @throws PublishError; NotConfirmed when no worker has said so by the deadline
+   */
+  publishAndWait(change: OrderChange, options?: WaitOptions): Promise<VisibleChange>;
   /** Waits for what is in flight (each event has its deadline), then closes the connection. */
   close(): Promise<void>;
 }
@@ -37,17 +51,6 @@ export function createPublisher(options: PublisherOptions): Publisher {
   return new ConfirmedPublisher(publisherSettings(options));
 }
 
-/** An event from the call of `publish` to its answer. */
-interface Outstanding {
-  readonly message: Message;
-  readonly deadline: NodeJS.Timeout;
-  readonly resolve: (receipt: Receipt) => void;
-  readonly reject: (error: PublishError) => void;
-  settled: boolean;
-  sent: boolean;
-  returned: boolean;
-}
-
 class ConfirmedPublisher implements Publisher {
   readonly #settings: PublisherSettings;
   readonly #build: MessageBuilder;
@@ -57,6 +60,11 @@ class ConfirmedPublisher implements Publisher {
   #waiting = new Set<Outstanding>();
   /** On the wire and unanswered, in the order of sending. */
   #inFlight = new Set<Outstanding>();
+  /** What waits for a worker, by correlation id. */
+  readonly #unconfirmed = new Map<string, Outstanding>();
+  readonly #replies = new Replies((correlationId, confirmation) =>
+    this.#confirmed(correlationId, confirmation),
+  );
   #link: Link | undefined;
   /** Since the connection was last up. */
   #lastTrouble: string | undefined = 'not connected yet';
@@ -75,13 +83,39 @@ class ConfirmedPublisher implements Publisher {
 
   async publish(change: OrderChange, options: PublishOptions = {}): Promise<Receipt> {
     const message = this.#build(change, options);
+    await this.#answer(message, this.#settings.timeoutMilliseconds);
+    return { messageId: message.messageId };
+  }
+
+  async publishAndWait(change: OrderChange, options: WaitOptions = {}): Promise<VisibleChange> {
+    const message = this.#build(change, options);
+    const { messageId } = message;
+    const timeout = waitTimeout(options.timeoutMilliseconds ?? this.#settings.timeoutMilliseconds, messageId);
+    return visibleChange(messageId, await this.#answer(message, timeout, randomUUID()));
+  }
+
+  #answer(message: Message, timeoutMilliseconds: number, correlationId?: string) {
     if (this.#closed !== undefined)
       throw new PublishError('Closed', 'the publisher is closed', { messageId: message.messageId });
-    return new Promise((resolve, reject) => {
-      const deadline = setTimeout(() => this.#timeOut(outstanding), this.#settings.timeoutMilliseconds);
-      const state = { settled: false, sent: false, returned: false };
-      const outstanding: Outstanding = { message, deadline, resolve, reject, ...state };
+    return new Promise<Confirmation | undefined>((resolve, reject) => {
+      const deadline = setTimeout(
+        () => this.#reject(outstanding, timedOut(outstanding, this.#lastTrouble)),
+        timeoutMilliseconds,
+      );
+      const outstanding: Outstanding = {
+        message,
+        correlationId,
+        timeoutMilliseconds,
+        deadline,
+        resolve,
+        reject,
+        settled: false,
+        sent: false,
+        returned: false,
+        arrived: false,
+      };
       this.#outstanding.add(outstanding);
+      if (correlationId !== undefined) this.#unconfirmed.set(correlationId, outstanding);
       this.#waiting.add(outstanding);
       this.#send();
     });
@@ -107,17 +141,20 @@ class ConfirmedPublisher implements Publisher {
     this.#send();
   }
 
-  /** Everything unanswered is sent again; but not when the broker refused the channel, since it would again. */
+  /**
+   * Everything unanswered is sent again; but not when the broker refused the channel, since it would again. What waits
+   * for a worker is, too: its reply address was the channel's.
+   */
   #down(link: Link, refusal: Error | undefined): void {
     if (this.#link === link) this.#link = undefined;
     const lost = [...this.#inFlight];
     this.#inFlight = new Set();
-    if (refusal === undefined) {
-      this.#waiting = new Set([...lost.filter(({ settled }) => !settled), ...this.#waiting]);
-      return;
+    if (refusal !== undefined) {
+      for (const each of lost) this.#fail(each, 'Refused', refusal.message, true);
+      this.#trouble(refusal);
     }
-    for (const each of lost) this.#fail(each, 'Refused', refusal.message, true);
-    this.#trouble(refusal);
+    const again = [...lost.filter(({ settled }) => !settled), ...this.#unconfirmed.values()];
+    this.#waiting = new Set([...again, ...this.#waiting]);
   }
 
   #trouble(error: Error): void {
@@ -134,6 +171,8 @@ class ConfirmedPublisher implements Publisher {
     if (link === undefined) return;
     for (const outstanding of this.#waiting) {
       if (this.#inFlight.size >= this.#settings.maxInFlight) return;
+      const waits = outstanding.correlationId !== undefined;
+      if (waits && !this.#replies.open(link, () => this.#send())) return;
       this.#waiting.delete(outstanding);
       this.#transmit(link, outstanding);
     }
@@ -142,7 +181,15 @@ class ConfirmedPublisher implements Publisher {
   #transmit(link: Link, outstanding: Outstanding): void {
     const { messageId, routingKey, body, timestampSeconds, contentType, headers } = outstanding.message;
     const { exchange, mandatory } = this.#settings;
-    const properties = { messageId, timestamp: timestampSeconds, contentType, headers: { ...headers } };
+    const { correlationId } = outstanding;
+    const reply = correlationId === undefined ? {} : { correlationId, replyTo: DIRECT_REPLY_TO };
+    const properties = {
+      messageId,
+      timestamp: timestampSeconds,
+      contentType,
+      headers: { ...headers },
+      ...reply,
+    };
     this.#inFlight.add(outstanding);
     outstanding.sent = true;
     outstanding.returned = false;
@@ -165,8 +212,15 @@ class ConfirmedPublisher implements Publisher {
     if (refused) this.#fail(outstanding, 'Refused', 'the broker refused it: a queue is full or failed', true);
     else if (outstanding.returned)
       this.#fail(outstanding, 'Unroutable', 'no queue is bound for the routing key', false);
-    else this.#settle(outstanding, () => outstanding.resolve({ messageId: outstanding.message.messageId }));
+    else if (outstanding.correlationId !== undefined) outstanding.arrived = true;
+    else this.#settle(outstanding, () => outstanding.resolve(undefined));
     this.#send();
+  }
+
+  /** May come before the broker's own answer. */
+  #confirmed(correlationId: string, confirmation: Confirmation): void {
+    const outstanding = this.#unconfirmed.get(correlationId);
+    if (outstanding !== undefined) this.#settle(outstanding, () => outstanding.resolve(confirmation));
   }
 
   /** Comes before the confirmation of the same message. */
@@ -176,16 +230,13 @@ class ConfirmedPublisher implements Publisher {
         each.returned = true;
   }
 
-  #timeOut(outstanding: Outstanding): void {
-    const what = outstanding.sent ? 'sent and not confirmed' : 'not sent';
-    const trouble = this.#lastTrouble === undefined ? '' : `; ${this.#lastTrouble}`;
-    const detail = `${what} within ${this.#settings.timeoutMilliseconds} ms${trouble}`;
-    this.#fail(outstanding, 'TimedOut', detail, outstanding.sent);
-  }
-
   #fail(outstanding: Outstanding, reason: PublishFailure, detail: string, mayHaveArrived: boolean): void {
     const { messageId } = outstanding.message;
-    const error = new PublishError(reason, detail, { messageId, mayHaveArrived });
+    const facts = { messageId, mayHaveArrived: mayHaveArrived || outstanding.arrived };
+    this.#reject(outstanding, new PublishError(reason, detail, facts));
+  }
+
+  #reject(outstanding: Outstanding, error: PublishError): void {
     this.#settle(outstanding, () => outstanding.reject(error));
   }
 
@@ -195,7 +246,16 @@ class ConfirmedPublisher implements Publisher {
     clearTimeout(outstanding.deadline);
     this.#outstanding.delete(outstanding);
     this.#waiting.delete(outstanding);
+    if (outstanding.correlationId !== undefined) this.#unconfirmed.delete(outstanding.correlationId);
     answer();
     if (this.#outstanding.size === 0) this.#idle?.();
+  }
+}
+
+function waitTimeout(milliseconds: number, messageId: string): number {
+  try {
+    return wholeNumber('timeoutMilliseconds', milliseconds, 3_600_000);
+  } catch {
+    throw invalid('timeoutMilliseconds', 'expected a whole number from 1 to 3600000', messageId);
   }
 }

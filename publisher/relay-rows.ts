@@ -52,8 +52,8 @@ export function relayStatements(name: TableName): RelayStatements {
     AND NOT EXISTS (SELECT FROM ${table} earlier WHERE earlier.order_id = head.order_id AND earlier.id < head.id)
   ORDER BY head.id LIMIT $1 FOR UPDATE OF head SKIP LOCKED)
 SELECT claimed.* FROM heads CROSS JOIN LATERAL (
-  SELECT ${COLUMNS} FROM ${table} row WHERE row.order_id = heads.order_id AND row.id >= heads.id
-  ORDER BY row.id LIMIT ${FOLLOWERS}) claimed`,
+  SELECT ${COLUMNS} FROM ${table} event WHERE event.order_id = heads.order_id AND event.id >= heads.id
+  ORDER BY event.id LIMIT ${FOLLOWERS}) claimed`,
     remove: `DELETE FROM ${table} WHERE id = ANY ($1::bigint[])`,
     postpone: `UPDATE ${table} AS failed SET attempts = failed.attempts + 1, last_error = fault.error,
   next_attempt_at = clock_timestamp() + fault.delay * interval '1 millisecond'
