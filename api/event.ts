@@ -49,6 +49,8 @@ export const MALFORMED_REASONS = [
   'InvalidStatus',
   'InvalidTimestamp',
   'InvalidVersion',
+  /** The worker writes the row, and the time that orders the event is further ahead of its clock than is allowed. */
+  'TimestampAhead',
 ] as const;
 export type MalformedReason = (typeof MALFORMED_REASONS)[number];
 

@@ -50,3 +50,8 @@ export function decodeBatch(deliveries: readonly Delivery[], decode: EventDecode
   }
   return { orders: [...orders.values()], malformed };
 }
+
+/** Each event by itself, in order: one that cannot be processed must not take the others along. */
+export function apart({ orderId, events }: OrderEvents): OrderEvents[] {
+  return events.map((each) => ({ orderId, events: [each], versioned: each.event.version !== null }));
+}

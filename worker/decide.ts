@@ -2,7 +2,15 @@ import type { Malformed } from '../api/event.ts';
 import type { RetryStep, WorkerConfig } from '../api/worker-config.ts';
 import type { Outcome } from '../api/worker-report.ts';
 import type { ApplyOutcome, SettleOutcome } from '../cache/order-cache.ts';
-import { compareVersions, normalizeVersion, type Row } from '../cache/record.ts';
+import {
+  agreedRow,
+  compareVersions,
+  normalizeVersion,
+  type Row,
+  type VersionedRow,
+} from '../cache/record.ts';
+import type { OrderEvents } from './batch.ts';
+import { RowRefused } from './orders-write.ts';
 
 /** How a delivery ends. The reason feeds the action, the log line, the metric and the header alike. */
 export type Verdict =
@@ -12,7 +20,7 @@ export type Verdict =
 
 export interface Retry {
   readonly kind: 'Retry';
-  readonly reason: 'RowBehind' | 'ProcessingFailed';
+  readonly reason: 'RowBehind' | 'OrderNotFound' | 'RowRefused' | 'ProcessingFailed';
   /** Attempts made, this one included. */
   readonly attempts: number;
   readonly step: RetryStep;
@@ -23,9 +31,20 @@ export type Effect = Exclude<Outcome, 'retried' | 'dead-lettered'>;
 
 export type RetrySettings = WorkerConfig['rabbitmq']['retry'];
 
+type DatabaseWriter = NonNullable<WorkerConfig['database']>['writer'];
+
 /** `mark`: the record is written from the row afterwards. Without an active TTL table nobody writes a record. */
 export function applyMode(strategy: WorkerConfig['strategy'], mayWrite: boolean): 'mark' | 'drop' {
   return strategy === 'WriteThrough' && mayWrite ? 'mark' : 'drop';
+}
+
+/**
+ * What a record may say to be left alone: what all events in hand say. Where the worker writes, what the row says, so
+ * that an older event changes nothing.
+ */
+export function expectedRecord({ versioned, events }: OrderEvents, written?: Row): VersionedRow | null {
+  if (written?.version != null) return { status: written.status, version: written.version };
+  return versioned ? agreedRow(events.map(({ event }) => event)) : null;
 }
 
 /**
@@ -70,6 +89,10 @@ export function isRowBehind(version: string | null, row: Row | null): boolean {
 }
 
 /**
+ * A row that the initiator writes is the truth, even if what the event tells of never becomes visible. Where the worker
+ * writes, an event that has not become its row by the last attempt is set aside: there is no row, somebody keeps it
+ * locked, or a trigger sets another version.
+ *
  * @param effect what was done to the cache for the event's order
  * @param attempts attempts that came before this one
  */
@@ -79,8 +102,12 @@ export function judge(
   row: Row | null,
   attempts: number,
   retry: RetrySettings,
+  writer: DatabaseWriter = 'Initiator',
 ): Verdict {
+  if (writer === 'Worker' && row === null)
+    return retryOrSetAside('OrderNotFound', 'no such row', attempts, retry);
   if (!isRowBehind(version, row)) return FINISHED[effect];
+  if (writer === 'Worker') return retryOrSetAside('RowBehind', 'the row was not written', attempts, retry);
   return retryAfter('RowBehind', attempts, retry) ?? FINISHED.unseen;
 }
 
@@ -89,16 +116,21 @@ export function judgeMalformed({ reason, field, detail }: Malformed): Verdict {
   return { kind: 'DeadLetter', reason, detail: field === undefined ? detail : `${field}: ${detail}` };
 }
 
-/** For an event that makes the worker itself fail: it is tried again alone, and then set aside. */
+/** For an event that makes the worker itself fail, or that the database refuses: tried again, and then set aside. */
 export function judgeFailure(error: unknown, attempts: number, retry: RetrySettings): Verdict {
+  if (error instanceof RowRefused) return retryOrSetAside('RowRefused', error.message, attempts, retry);
   const detail = error instanceof Error ? error.name : 'unknown error';
-  return (
-    retryAfter('ProcessingFailed', attempts, retry) ?? {
-      kind: 'DeadLetter',
-      reason: 'ProcessingFailed',
-      detail: `${detail} after ${attempts + 1} attempts`,
-    }
-  );
+  return retryOrSetAside('ProcessingFailed', detail, attempts, retry);
+}
+
+function retryOrSetAside(
+  reason: Retry['reason'],
+  why: string,
+  attempts: number,
+  retry: RetrySettings,
+): Verdict {
+  const detail = `${why} after ${attempts + 1} attempts`;
+  return retryAfter(reason, attempts, retry) ?? { kind: 'DeadLetter', reason, detail };
 }
 
 /** Undefined when this attempt was the last. */

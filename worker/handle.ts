@@ -3,14 +3,15 @@ import type { EventDecoder } from '../api/event-decode.ts';
 import { HEADERS } from '../api/names.ts';
 import type { WorkerConfig } from '../api/worker-config.ts';
 import type { OrderCache } from '../cache/order-cache.ts';
-import { agreedRow, type Row } from '../cache/record.ts';
+import type { Row } from '../cache/record.ts';
 import type { TtlTable } from '../cache/ttl-table.ts';
-import { decodeBatch, type OrderEvents } from './batch.ts';
+import { apart, decodeBatch, type OrderEvents } from './batch.ts';
 import {
   applyMode,
   attemptsBefore,
   type Effect,
   effectOf,
+  expectedRecord,
   judge,
   judgeFailure,
   judgeMalformed,
@@ -22,8 +23,9 @@ import { type Isolated, isolatingFailures } from './isolation.ts';
 import type { OrdersTable } from './orders-table.ts';
 import type { Outages } from './outages.ts';
 import type { Turns } from './turns.ts';
+import { newest, writeOrder } from './write-order.ts';
 
-type Database = Pick<OrdersTable, 'read'>;
+type Database = Pick<OrdersTable, 'read' | 'write'>;
 
 /** What the story needs of the world. */
 export interface Handler {
@@ -46,8 +48,9 @@ export interface Handler {
 }
 
 /**
- * The story of the worker: what arrived together is decoded, applied to the cache as one operation per order, judged,
- * and acknowledged. Events join a batch before `apply` and never after, and no two batches work on the same order.
+ * The story of the worker: what arrived together is decoded, written into the rows where that is the worker's to do,
+ * applied to the cache as one operation per order, judged, and acknowledged. Events join a batch before that and never
+ * after, and no two batches work on the same order.
  *
  * @throws Abandoned when the worker stops during an outage; nothing of the batch is acknowledged then
  */
@@ -63,6 +66,10 @@ export async function handle(deliveries: readonly Delivery[], worker: Handler): 
 async function applyAndJudge(orders: readonly OrderEvents[], worker: Handler): Promise<void> {
   const riding = (some: readonly OrderEvents[]) => worker.outages.ride(() => synchronise(some, worker));
   for (const result of await isolatingFailures(orders, riding)) {
+    if (result.kind === 'Failed' && result.item.events.length > 1) {
+      for (const single of apart(result.item)) await applyAndJudge([single], worker);
+      continue;
+    }
     if (result.kind === 'Failed') worker.failed(result.item.orderId, result.error);
     const row = result.kind === 'Failed' ? null : result.value.row;
     for (const { delivery, event } of result.item.events) {
@@ -77,12 +84,22 @@ interface Synchronised {
   readonly row: Row | null;
 }
 
-/** Makes the cache right for these orders: their records equal their rows, or are gone. */
+/**
+ * Makes the cache right for these orders: their records equal their rows, or are gone. A row that is ours to write is
+ * committed before `apply`, which takes the lease of whoever has read the row before.
+ */
 async function synchronise(orders: readonly OrderEvents[], worker: Handler): Promise<Synchronised[]> {
   if (orders.length === 0) return [];
   const [cache, database] = [worker.cache(), worker.database()];
   const mode = applyMode(worker.config.strategy, worker.ttl() !== null);
-  const applied = await cache.apply(mode, orders.map(appliedOrder));
+  const written = await writeRows(database, orders, worker.config);
+  const applied = await cache.apply(
+    mode,
+    orders.map((order) => ({
+      orderId: order.orderId,
+      expected: expectedRecord(order, written.get(order.orderId)),
+    })),
+  );
   const outcomeOf = (index: number) => applied.outcomes[index] ?? ABSENT;
 
   const unsettled =
@@ -102,9 +119,25 @@ async function synchronise(orders: readonly OrderEvents[], worker: Handler): Pro
 
 const ABSENT = { kind: 'absent' } as const;
 
-function appliedOrder({ orderId, events, versioned }: OrderEvents) {
-  return { orderId, expected: versioned ? agreedRow(events.map(({ event }) => event)) : null };
+/** The newest event of each order becomes its row, unless the row is newer. The rows as they are then. */
+async function writeRows(
+  database: Database | undefined,
+  orders: readonly OrderEvents[],
+  config: WorkerConfig,
+): Promise<ReadonlyMap<string, Row>> {
+  const order = writeOrder(config);
+  if (database === undefined || order === undefined) return NOTHING_WRITTEN;
+  return database.write(
+    orders.map(({ events }) =>
+      newest(
+        events.map(({ event }) => event),
+        order,
+      ),
+    ),
+  );
 }
+
+const NOTHING_WRITTEN: ReadonlyMap<string, Row> = new Map();
 
 async function readRows(database: Database | undefined, orders: readonly OrderEvents[]) {
   if (database === undefined || orders.length === 0) return new Map<string, Row>();
@@ -115,9 +148,10 @@ function verdictOn(
   delivery: Delivery,
   event: OrderEvent,
   result: Isolated<OrderEvents, Synchronised>,
-  { rabbitmq: { retry } }: WorkerConfig,
+  { rabbitmq: { retry }, database }: WorkerConfig,
 ): Verdict {
   const attempts = attemptsBefore(delivery.properties.headers?.[HEADERS.attempts], retry.maxAttempts);
   if (result.kind === 'Failed') return judgeFailure(result.error, attempts, retry);
-  return judge(result.value.effect, event.version, result.value.row, attempts, retry);
+  const { effect, row } = result.value;
+  return judge(effect, event.version, row, attempts, retry, database?.writer);
 }

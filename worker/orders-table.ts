@@ -3,27 +3,47 @@ import type { Logger } from 'pino';
 import type { DatabaseSettings } from '../api/worker-config.ts';
 import { normalizeVersion, type Row } from '../cache/record.ts';
 import type { DatabaseCredentials } from './credentials.ts';
-import { describeOrders, type OrdersQuery, ordersQuery } from './orders-query.ts';
+import { describeOrders } from './orders-query.ts';
+import {
+  type OrdersColumns,
+  type OrdersStatements,
+  ordersStatements,
+  type PreparedStatement,
+} from './orders-statements.ts';
+import { isLocked, isRefusal, RowRefused } from './orders-write.ts';
+import type { ColumnType } from './version-column.ts';
+import type { Change, WriteOrder } from './write-order.ts';
 
 const CONNECT_TIMEOUT = 3_000;
 const STATEMENT_TIMEOUT = 5_000;
 /** Longer than the server's own, so that the server's answer is seen when there is one. */
 const ANSWER_TIMEOUT = 6_000;
+/** How long a write waits for a row that somebody else has locked, in milliseconds. */
+const LOCK_TIMEOUT = 1_000;
 
 /** The database cannot say what the row is, whatever the cause: the worker pauses. Holds no secret. */
 export class DatabaseUnavailable extends Error {
   override readonly name = 'DatabaseUnavailable';
 }
 
-/** Reads orders from the primary. A replica answers with the past, so a connection to one is refused. */
+/** Id, status and version. */
+type RowAsText = [string, string | null, string | null];
+
+/**
+ * Orders on the primary, as they are committed. A replica answers with the past, so a connection to one is refused.
+ * Whatever the database does not do is DatabaseUnavailable.
+ */
 export class OrdersTable {
   readonly #settings: DatabaseSettings;
+  readonly #order: WriteOrder | undefined;
   readonly #pool: pg.Pool;
   readonly #log: Logger;
-  #query: OrdersQuery | undefined;
+  #statements: OrdersStatements | undefined;
 
-  constructor(credentials: DatabaseCredentials, settings: DatabaseSettings, log: Logger) {
+  /** @param order undefined: initiators write the rows */
+  constructor(credentials: DatabaseCredentials, settings: DatabaseSettings, log: Logger, order?: WriteOrder) {
     this.#settings = settings;
+    this.#order = order;
     this.#log = log;
     const { tls, ...login } = credentials;
     this.#pool = new pg.Pool({
@@ -34,6 +54,7 @@ export class OrdersTable {
       connectionTimeoutMillis: CONNECT_TIMEOUT,
       statement_timeout: STATEMENT_TIMEOUT,
       query_timeout: ANSWER_TIMEOUT,
+      ...(order !== undefined && { lock_timeout: LOCK_TIMEOUT }),
       idleTimeoutMillis: 60_000,
       maxLifetimeSeconds: 600,
       keepAlive: true,
@@ -48,22 +69,34 @@ export class OrdersTable {
    * @throws DatabaseUnavailable
    */
   async read(orderIds: readonly string[]): Promise<Map<string, Row>> {
-    const query = await this.#prepared();
-    const ids = orderIds.filter(query.holds);
-    const rows = new Map<string, Row>();
-    if (ids.length === 0) return rows;
-    const statement = { name: query.name, text: query.text, values: [ids], rowMode: 'array' as const };
-    const result = await this.#attempt(() =>
-      this.#pool.query<[string, string | null, string | null]>(statement),
-    );
-    for (const [orderId, status, version] of result.rows) {
-      if (status === null) continue;
-      rows.set(orderId, { status, version: version === null ? null : normalizeVersion(version) });
-    }
-    return rows;
+    const { read, holds } = await this.#prepared();
+    const ids = orderIds.filter(holds);
+    return ids.length === 0 ? new Map() : rowsOf(await this.#run(read, [ids]));
   }
 
-  /** Whether a read would work now. @throws DatabaseUnavailable */
+  /**
+   * Writes each change into the row of its order, each order once, where the row is older. Gives the rows as they are
+   * after that, without those that do not exist or that somebody else keeps locked.
+   * @throws DatabaseUnavailable, or RowRefused when the database does not take one of the rows; nothing is written then
+   */
+  async write(changes: readonly Change[]): Promise<Map<string, Row>> {
+    const { write, holds } = await this.#prepared();
+    const held = changes.filter(({ orderId }) => holds(orderId));
+    if (write === undefined || held.length === 0) return new Map();
+    const columns = [
+      held.map(({ orderId }) => orderId),
+      held.map(({ status }) => status),
+      held.map(({ version }) => version),
+    ];
+    try {
+      return rowsOf(await this.#run(write.wait, columns, writeFailure));
+    } catch (error) {
+      if (!(error instanceof RowsLocked)) throw error;
+      return rowsOf(await this.#run(write.skip, columns, writeFailure));
+    }
+  }
+
+  /** Whether a read would work now, and a write. @throws DatabaseUnavailable */
   async probe(): Promise<void> {
     await this.#prepared();
     await this.#attempt(() => this.#pool.query('SELECT 1'));
@@ -73,30 +106,85 @@ export class OrdersTable {
     await this.#pool.end();
   }
 
-  async #prepared(): Promise<OrdersQuery> {
-    this.#query ??= await this.#describe();
-    return this.#query;
+  async #run(
+    { name, text }: PreparedStatement,
+    values: unknown[],
+    failure?: typeof unavailable,
+  ): Promise<RowAsText[]> {
+    const statement = { name, text, values, rowMode: 'array' as const };
+    return (await this.#attempt(() => this.#pool.query<RowAsText>(statement), failure)).rows;
   }
 
-  async #describe(): Promise<OrdersQuery> {
-    const { fields } = await this.#attempt(() => this.#pool.query(describeOrders(this.#settings)));
-    const query = ordersQuery(this.#settings, fields[0]?.dataTypeID ?? 0);
-    if (!query.indexed) {
+  async #prepared(): Promise<OrdersStatements> {
+    this.#statements ??= await this.#describe();
+    return this.#statements;
+  }
+
+  async #describe(): Promise<OrdersStatements> {
+    const statements = ordersStatements(this.#settings, await this.#columns(), this.#order);
+    if (statements.kind === 'Refused') throw new DatabaseUnavailable(statements.reason);
+    // Planning proves the right to write; nothing is executed, no trigger fires.
+    const { write } = statements;
+    if (write) await this.#attempt(() => this.#pool.query(`EXPLAIN ${write.wait.text}`, [[], [], []]));
+    if (!statements.indexed) {
       const column = this.#settings.columns.orderId;
       this.#log.warn({ column }, 'the type of the order id column is unusual: lookups may not use its index');
     }
-    return query;
+    return statements;
   }
 
-  async #attempt<T>(statement: () => Promise<T>): Promise<T> {
+  async #columns(): Promise<OrdersColumns> {
+    const { fields } = await this.#attempt(() => this.#pool.query(describeOrders(this.#settings)));
+    const types = fields.map(({ dataTypeID, dataTypeModifier }) => [dataTypeID, dataTypeModifier]);
+    const names = await this.#attempt(() =>
+      this.#pool.query<{ name: string }>(
+        'SELECT format_type(oid, modifier) AS name FROM unnest($1::oid[], $2::int[]) AS type(oid, modifier)',
+        [types.map(([oid]) => oid), types.map(([, modifier]) => modifier)],
+      ),
+    );
+    const [orderId, status, version] = types.map(
+      ([oid = 0, modifier = -1], index): ColumnType => ({
+        oid,
+        modifier,
+        name: names.rows[index]?.name ?? '',
+      }),
+    );
+    if (!orderId || !status || !version) throw new DatabaseUnavailable('the columns cannot be described');
+    return { orderId, status, version };
+  }
+
+  async #attempt<T>(statement: () => Promise<T>, failure = unavailable): Promise<T> {
     try {
       return await statement();
     } catch (error) {
+      const thrown = failure(error);
       // The table may be another one when the database is back.
-      this.#query = undefined;
-      throw new DatabaseUnavailable(reasonOf(error));
+      if (thrown instanceof DatabaseUnavailable) this.#statements = undefined;
+      throw thrown;
     }
   }
+}
+
+/** Rows that another transaction keeps locked. */
+class RowsLocked extends Error {}
+
+function unavailable(error: unknown): Error {
+  return new DatabaseUnavailable(reasonOf(error));
+}
+
+function writeFailure(error: unknown): Error {
+  const code = codeOf(error);
+  if (isLocked(code)) return new RowsLocked(code);
+  return isRefusal(code) ? new RowRefused(code) : unavailable(error);
+}
+
+function rowsOf(texts: readonly RowAsText[]): Map<string, Row> {
+  const rows = new Map<string, Row>();
+  for (const [orderId, status, version] of texts) {
+    if (status === null) continue;
+    rows.set(orderId, { status, version: version === null ? null : normalizeVersion(version) });
+  }
+  return rows;
 }
 
 async function verifyPrimary(client: pg.PoolClient): Promise<void> {
@@ -108,13 +196,17 @@ async function verifyPrimary(client: pg.PoolClient): Promise<void> {
   }
 }
 
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+}
+
 /** PostgreSQL's messages name hosts, users and tables, and no password. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown error';
   if (error instanceof DatabaseUnavailable) return error.message;
-  const code = 'code' in error && typeof error.code === 'string' ? `${error.code}: ` : '';
+  const code = codeOf(error);
   const text = error instanceof AggregateError ? error.errors.map(messageOf).join(', ') : error.message;
-  return `${code}${text.slice(0, 300)}`;
+  return `${code && `${code}: `}${text.slice(0, 300)}`;
 }
 
 function messageOf(error: unknown): string {

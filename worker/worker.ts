@@ -15,6 +15,7 @@ import { Abandoned, type Dependency, Outages } from './outages.ts';
 import { RedisAccess } from './redis.ts';
 import { Renewable } from './renewable.ts';
 import { Turns } from './turns.ts';
+import { orderedEvents, writeOrder } from './write-order.ts';
 
 /** More would not make it faster, and would keep Redis and the database busy with one worker for longer. */
 const MAX_BATCH = 500;
@@ -58,7 +59,13 @@ export class Worker {
     this.#database =
       database &&
       new Renewable({
-        create: () => new OrdersTable(databaseCredentials(credentials.files('database')), database, log),
+        create: () =>
+          new OrdersTable(
+            databaseCredentials(credentials.files('database')),
+            database,
+            log,
+            writeOrder(config),
+          ),
         verify: (table) => table.probe(),
         dispose: (table) => void table.close(),
         log: log.child({ connection: 'database' }),
@@ -171,7 +178,7 @@ export class Worker {
   #handler(): Handler {
     return {
       config: this.#config,
-      decode: eventDecoder(this.#config.event),
+      decode: orderedEvents(eventDecoder(this.#config.event), this.#config, Date.now),
       cache: () => this.#redis.current.cache,
       database: () => this.#database?.current,
       ttl: () => this.#redis.current.ttl.current(),

@@ -6,12 +6,15 @@ import {
   applyMode,
   attemptsBefore,
   effectOf,
+  expectedRecord,
   judge,
   judgeFailure,
   judgeMalformed,
   mustSettle,
   type RetrySettings,
 } from '../../worker/decide.ts';
+import { RowRefused } from '../../worker/orders-write.ts';
+import { delivered, RecordingSource } from './worker-deliveries.ts';
 
 const retry: RetrySettings = {
   maxAttempts: 4,
@@ -72,6 +75,41 @@ test('an event ends when its row is visible, and only a row behind its version i
   }
 });
 
+test('where the worker writes, an event that has not become its row is tried again and then set aside', () => {
+  const cases: [Row | null, number, string][] = [
+    [row('5'), 3, 'updated'],
+    [row('6'), 3, 'updated'],
+    [null, 0, 'Retry OrderNotFound'],
+    [null, 3, 'DeadLetter OrderNotFound'],
+    [row('4'), 0, 'Retry RowBehind'],
+    [row('4'), 3, 'DeadLetter RowBehind'],
+  ];
+  for (const [present, attempts, expected] of cases) {
+    const verdict = judge('updated', '5', present, attempts, retry, 'Worker');
+    const said = verdict.kind === 'Finished' ? verdict.outcome : `${verdict.kind} ${verdict.reason}`;
+    assert.equal(said, expected);
+  }
+});
+
+test('a record is left alone that says what all events say, or what the row says that the worker wrote', () => {
+  const delivery = delivered(new RecordingSource(), 1);
+  const order = (...events: [string, string | null][]) => ({
+    orderId: 'a',
+    versioned: true,
+    events: events.map(([status, version]) => ({
+      delivery,
+      event: { orderId: 'a', status, version, timestampMs: 0 },
+    })),
+  });
+  assert.deepEqual(expectedRecord(order(['PAID', '5'], ['PAID', '5'])), { status: 'PAID', version: '5' });
+  assert.equal(expectedRecord(order(['PAID', '5'], ['SENT', '5'])), null);
+  assert.deepEqual(expectedRecord(order(['PAID', '5'], ['SENT', '6']), { status: 'NEW', version: '9' }), {
+    status: 'NEW',
+    version: '9',
+  });
+  assert.equal(expectedRecord(order(['PAID', '5'], ['SENT', '6']), { status: 'NEW', version: null }), null);
+});
+
 test('each retry takes the next step of the ladder, the last one repeats, and the last attempt ends unseen', () => {
   const verdicts = [0, 1, 2, 3].map((attempts) => judge('unchanged', '5', row('4'), attempts, retry));
   assert.deepEqual(
@@ -90,6 +128,15 @@ test('an event that makes the worker fail is tried again and then dead-lettered,
     kind: 'DeadLetter',
     reason: 'ProcessingFailed',
     detail: 'TypeError after 4 attempts',
+  });
+});
+
+test('what the database refuses is set aside with its code and without its payload', () => {
+  const verdict = judgeFailure(new RowRefused('23514'), 3, retry);
+  assert.deepEqual(verdict, {
+    kind: 'DeadLetter',
+    reason: 'RowRefused',
+    detail: 'the database does not take the row: 23514 after 4 attempts',
   });
 });
 

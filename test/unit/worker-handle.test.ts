@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { eventDecoder } from '../../api/event-decode.ts';
 import type { WorkerConfig } from '../../api/worker-config.ts';
 import { type Handler, handle } from '../../worker/handle.ts';
+import { RowRefused } from '../../worker/orders-write.ts';
 import { Abandoned, Outages } from '../../worker/outages.ts';
 import { Turns } from '../../worker/turns.ts';
 import { delivered, RecordingSource } from './worker-deliveries.ts';
@@ -72,6 +73,10 @@ function world(faults: unknown[] = []) {
         steps.push(`read ${ids}`);
         return new Map(ids.map((id) => [id, { status: 'SENT', version: '1' }]));
       },
+      write: async (changes) => {
+        steps.push(`write ${changes.map(({ orderId, version }) => `${orderId}=${version}`)}`);
+        return new Map();
+      },
     }),
     outages,
     turns: new Turns(),
@@ -134,4 +139,51 @@ test('an order that makes the worker fail is set aside, and its neighbours are s
   await handle(batch(event('a'), event('b')), worker);
   const ends = steps.filter((step) => /^(perform|failed|acknowledge)/.test(step));
   assert.deepEqual(ends, ['failed a', 'perform 1 ProcessingFailed', 'perform 2 updated', 'acknowledge']);
+});
+
+const writing: WorkerConfig = {
+  ...config,
+  strategy: 'ReadThrough',
+  database: {
+    table: 'orders',
+    columns: { orderId: 'id', status: 'status', version: 'version' },
+    writer: 'Worker',
+  },
+  event: { ...config.event, versionPointer: '/version' },
+};
+const versioned = (id: string, version: number) => ({ ...event(id), version });
+
+test('where the worker writes, the newest event of each order is its row before the cache is touched', async () => {
+  const { worker, steps } = world();
+  const decode = eventDecoder(writing.event);
+  await handle(batch(versioned('a', 7), versioned('b', 1), versioned('a', 9), versioned('a', 8)), {
+    ...worker,
+    config: writing,
+    decode,
+  });
+  assert.deepEqual(steps.slice(0, 4), [
+    'write a=9,b=1',
+    'apply drop a,b',
+    'read a,b',
+    'settle t a=SENT,b=SENT',
+  ]);
+});
+
+test('of the events of an order only the one that the database refuses is set aside', async () => {
+  const { worker, steps } = world();
+  const refusing: Handler = {
+    ...worker,
+    config: writing,
+    decode: eventDecoder(writing.event),
+    database: () => ({
+      read: async (ids) => new Map(ids.map((id) => [id, { status: 'PAID', version: '9' }])),
+      write: async (changes) => {
+        if (changes.some(({ version }) => version === '8')) throw new RowRefused('23514');
+        return new Map();
+      },
+    }),
+  };
+  await handle(batch(versioned('a', 7), versioned('a', 8), versioned('b', 1)), refusing);
+  const ends = steps.filter((step) => /^(perform|failed)/.test(step));
+  assert.deepEqual(ends, ['perform 1 updated', 'failed a', 'perform 2 RowRefused', 'perform 3 updated']);
 });

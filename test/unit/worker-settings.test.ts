@@ -5,7 +5,6 @@ import { configHash, parseConfig } from '../../worker/config.ts';
 import { databaseCredentials, rabbitmqCredentials, redisCredentials } from '../../worker/credentials.ts';
 import { readEnvironment } from '../../worker/environment.ts';
 import { LogLimit } from '../../worker/log-limit.ts';
-import { describeOrders, ordersQuery } from '../../worker/orders-query.ts';
 
 const environment = {
   ORDERCACHE_CONFIG_FILE: '/etc/ordercache/config/config.json',
@@ -118,29 +117,6 @@ test('credentials that cannot be used are named by their key, without a word of 
   for (const [key, attempt] of attempts) {
     assert.throws(attempt, ({ message }: Error) => message.startsWith(key) && !message.includes(secret), key);
   }
-});
-
-const database = { table: 'shop.orders', columns: { orderId: 'id', status: 'st"atus', version: 'version' } };
-
-test('identifiers are quoted, and ids are compared in the type of the column', () => {
-  assert.equal(describeOrders(database), 'SELECT "id", "st""atus", "version" FROM "shop"."orders" LIMIT 0');
-  const bigint = ordersQuery(database, 20);
-  assert.equal(
-    bigint.text,
-    'SELECT "id"::text, "st""atus"::text, "version"::text FROM "shop"."orders" WHERE "id" = ANY($1::bigint[])',
-  );
-  assert.equal(ordersQuery(database, 99999).indexed, false);
-});
-
-test('an id that the column cannot hold is no row, and not an error of the whole statement', () => {
-  const { holds } = ordersQuery(database, 20);
-  const fit = ['0', '7', '9223372036854775807', '-9223372036854775808'];
-  const unfit = ['', 'a', '007', '1.0', '1e3', '-0', '9223372036854775808', '99999999999999999999', ' 1'];
-  assert.deepEqual(fit.filter(holds), fit);
-  assert.deepEqual(unfit.filter(holds), []);
-  const uuid = ordersQuery(database, 2950).holds;
-  assert.equal(uuid('7f5f0f6e-55a5-4b5e-9d6c-0f5a3c1b2d3e'), true);
-  assert.equal(uuid('7f5f0f6e'), false);
 });
 
 test('delays double up to their bound, and a random half comes off', () => {
