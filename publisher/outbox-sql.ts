@@ -1,5 +1,5 @@
 import { type OrdersTriggerOptions, ordersTrigger } from './outbox-trigger-sql.ts';
-import { quotedName, quotedTable, quotedText, type TableName, tableName } from './sql-names.ts';
+import { dollarQuoted, quotedName, quotedTable, quotedText, type TableName, tableName } from './sql-names.ts';
 
 export interface OutboxSqlOptions {
   /** The outbox table, perhaps with its schema; the name without it has at most 40 bytes. Default: public.order_outbox. */
@@ -60,12 +60,13 @@ CREATE INDEX IF NOT EXISTS ${quotedName(`${name.table}_order`)} ON ${quotedTable
 
 function notify(name: TableName): string {
   const wake = wakeFunction(name);
-  return `-- A commit wakes the relays.
-CREATE OR REPLACE FUNCTION ${wake}() RETURNS trigger LANGUAGE plpgsql AS $body$
+  const body = `
 BEGIN
   PERFORM pg_catalog.pg_notify(${quotedText(name.table)}, '');
   RETURN NULL;
-END $body$;
+END `;
+  return `-- A commit wakes the relays.
+CREATE OR REPLACE FUNCTION ${wake}() RETURNS trigger LANGUAGE plpgsql AS ${dollarQuoted(body)};
 CREATE OR REPLACE TRIGGER ${quotedName(`${name.table}_wake`)} AFTER INSERT ON ${quotedTable(name)}
   FOR EACH STATEMENT EXECUTE FUNCTION ${wake}();
 `;

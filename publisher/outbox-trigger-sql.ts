@@ -1,7 +1,15 @@
 import { emptyTree, place, pointerTokens, type Tree } from '../api/json-pointer.ts';
 import type { EventSettings } from '../api/worker-config.ts';
 import { eventSettings } from './options.ts';
-import { columnName, quotedName, quotedTable, quotedText, type TableName, tableName } from './sql-names.ts';
+import {
+  columnName,
+  dollarQuoted,
+  quotedName,
+  quotedTable,
+  quotedText,
+  type TableName,
+  tableName,
+} from './sql-names.ts';
 
 export interface OrdersTriggerOptions {
   /** The orders table, perhaps with its schema. Without one: public. */
@@ -64,8 +72,7 @@ function changeFunction(
   body: string,
 ): string {
   const key = `replace(${constant('routingKey', routingKey)}, '{status}', event_status)`;
-  return `CREATE OR REPLACE FUNCTION ${name}() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $body$
+  const text = `
 DECLARE
   changed ${orders}%ROWTYPE;
   event_time timestamptz := clock_timestamp();
@@ -78,13 +85,14 @@ BEGIN
   VALUES (changed.${orderId}::text, ${constant('exchange', exchange)}, ${key},
     ${body}::text);
   RETURN NULL;
-END $body$;
+END `;
+  return `CREATE OR REPLACE FUNCTION ${name}() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS ${dollarQuoted(text)};
 REVOKE ALL ON FUNCTION ${name}() FROM PUBLIC;`;
 }
 
-/** In the body of a function that is quoted by $body$. */
 function constant(option: string, text: unknown): string {
-  if (typeof text === 'string' && Buffer.byteLength(text) <= 255 && !/\0|\$body\$/.test(text))
+  if (typeof text === 'string' && Buffer.byteLength(text) <= 255 && !text.includes('\0'))
     return quotedText(text);
   throw new TypeError(`orders.${option}: expected a string of at most 255 bytes`);
 }

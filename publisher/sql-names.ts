@@ -40,3 +40,10 @@ export function quotedText(text: string): string {
   const quoted = `'${text.replaceAll("'", "''")}'`;
   return text.includes('\\') ? `E${quoted.replaceAll('\\', '\\\\')}` : quoted;
 }
+
+/** The body of a function, readable. */
+export function dollarQuoted(body: string): string {
+  let tag = '$body$';
+  for (let n = 1; body.includes(tag); n += 1) tag = `$body${n}$`;
+  return `${tag}${body}${tag}`;
+}
