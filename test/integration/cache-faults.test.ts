@@ -73,10 +73,14 @@ test('Redis has no memory: a reader gets no lease, and one that has a lease leav
   const lease = await cache.lease('A', 10_000);
   assert.equal(lease.kind, 'granted');
   const token = lease.kind === 'granted' ? lease.token : '';
+  const other = await cache.lease('C', 10_000);
+  const otherToken = other.kind === 'granted' ? other.token : '';
   await redis.config('SET', 'maxmemory', '1');
   assert.deepEqual(await cache.lease('B', 10_000), { kind: 'refused' });
-  assert.deepEqual(await cache.fill('A', token, row, TABLE), { kind: 'dropped', because: 'OutOfMemory' });
-  assert.equal(await redis.exists(key('A'), key('B')), 0);
+  const dropped = { kind: 'dropped', because: 'OutOfMemory' };
+  assert.deepEqual(await cache.fill('A', token, row, TABLE), dropped);
+  assert.deepEqual(await cache.fillAbsent('C', otherToken, 60), dropped);
+  assert.equal(await redis.exists(key('A'), key('B'), key('C')), 0);
 });
 
 test('a master that became a replica answers for nothing, not even for an order that it does not have', async (t) => {

@@ -1,51 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createReader, LoadTimeout, type Reader, type ReaderOptions } from '../../cache/reader.ts';
+import { createReader, LoadTimeout, type Reader } from '../../cache/reader.ts';
 import { publishTtlTable, retireTtlTable } from '../../cache/ttl-table-redis.ts';
 import { faultProxy, ownRedis } from '../servers/index.ts';
-import type { Scope } from '../servers/scope.ts';
-import { type CacheWorld, cacheWorld, openCache, TABLE } from './cache-world.ts';
-
-/** The orders, and how often each was read. */
-class Database {
-  readonly rows = new Map<string, { status: string; version: string }>();
-  reads = 0;
-  busy = 0;
-  mostBusy = 0;
-  delayMs = 5;
-
-  readonly load = async (orderId: string, signal: AbortSignal) => {
-    this.reads += 1;
-    this.busy += 1;
-    this.mostBusy = Math.max(this.mostBusy, this.busy);
-    const row = this.rows.get(orderId) ?? null;
-    await sleep(this.delayMs, undefined, { signal }).finally(() => {
-      this.busy -= 1;
-    });
-    return row;
-  };
-}
-
-async function reading(
-  scope: Scope,
-  world: CacheWorld,
-  options: Partial<ReaderOptions> = {},
-): Promise<{ reader: Reader; database: Database }> {
-  const database = new Database();
-  const { uri, keyPrefix } = world;
-  const reader = createReader({ redis: { uri }, keyPrefix, load: database.load, ...options });
-  scope.after(() => reader.close());
-  return { reader, database };
-}
-
-async function activeWorld(scope: Scope): Promise<CacheWorld> {
-  const world = await cacheWorld(scope);
-  await publishTtlTable(world.connection, world.keyPrefix, TABLE);
-  return world;
-}
-
-const shipped = { status: 'SHIPPED', version: '3' };
+import { activeWorld, Database, publishWhenBack, reading, shipped } from './cache-reader-world.ts';
+import { cacheWorld, openCache, TABLE } from './cache-world.ts';
 
 test('the first read comes from the database and the second from the cache', async (t) => {
   const { reader, database } = await reading(t, await activeWorld(t));
@@ -195,18 +155,6 @@ test('Redis is killed and comes back empty: no read fails, few go to the databas
     await sleep(100);
   }
 });
-
-async function publishWhenBack(world: CacheWorld): Promise<void> {
-  for (let attempt = 0; ; attempt += 1) {
-    try {
-      await publishTtlTable(world.connection, world.keyPrefix, TABLE);
-      return;
-    } catch (error) {
-      if (attempt > 50) throw error;
-      await sleep(100);
-    }
-  }
-}
 
 test('Redis swallows everything or is slow: reads are answered from the database in time, then from Redis again', async (t) => {
   const world = await activeWorld(t);
