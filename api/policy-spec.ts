@@ -301,8 +301,9 @@ const confirmation = Type.Object(
     replyTo: withDefault(
       Type.Boolean({
         description:
-          'Whether a message that names a queue to reply to gets its confirmation there, with its correlation id. ' +
-          'Default: true.',
+          'Whether a message that names a queue to reply to gets its confirmation there, with its correlation id: ' +
+          "RabbitMQ's direct reply-to, a queue that the broker has named, or one whose name starts with " +
+          'confirmations. (with the dot). Default: true.',
       }),
       true,
     ),
@@ -390,6 +391,11 @@ const crossFieldRules = [
   rule(
     '!has(self.confirmation) || !has(self.confirmation.exchange) || self.rabbitmq.exchanges.exists(e, e.name == self.confirmation.exchange)',
     'must be listed in rabbitmq.exchanges',
+    '.confirmation.exchange',
+  ),
+  rule(
+    '!has(self.confirmation) || has(self.confirmation.exchange) || self.confirmation.replyTo',
+    'must name an exchange, unless replyTo is true',
     '.confirmation.exchange',
   ),
   rule(

@@ -76,7 +76,7 @@ const refusals: readonly [string, Fields, string][] = [
   ['suspend as a string', { suspend: 'yes' }, 'spec.suspend'],
   ['a strategy in the wrong case', { strategy: 'writethrough' }, 'spec.strategy'],
   ['WriteThrough without a database', { database: undefined }, 'spec.database'],
-  ['a format that is not there yet', { event: { format: 'CloudEvents' } }, 'spec.event.format'],
+  ['a format that does not exist', { event: { format: 'Avro' } }, 'spec.event.format'],
   ['a pointer without a slash', { event: { orderIdPointer: 'orderId' } }, 'spec.event.orderIdPointer'],
   ['a pointer with a bad escape', { event: { statusPointer: '/a~2' } }, 'spec.event.statusPointer'],
   ['an empty pointer', { event: { timestampPointer: '' } }, 'spec.event.timestampPointer'],
@@ -148,6 +148,12 @@ const refusals: readonly [string, Fields, string][] = [
     { rabbitmq: { bindings: [{ exchange: 'mes', routingKey: 'k'.repeat(256) }] } },
     'spec.rabbitmq.bindings[0].routingKey',
   ],
+  [
+    'a confirmation to an exchange that is not listed',
+    { confirmation: { exchange: 'told' } },
+    'spec.confirmation.exchange',
+  ],
+  ['a confirmation to nobody', { confirmation: { replyTo: false } }, 'spec.confirmation.exchange'],
   ['a queue of the broker', { rabbitmq: { queue: { name: 'amq.mine' } } }, 'spec.rabbitmq'],
   [
     'a queue name of 201 bytes',
