@@ -81,6 +81,50 @@ describe('a change becomes a message', () => {
     assert.deepEqual(JSON.parse(body.toString()).order, { id: 'a', version: 12 });
   });
 
+  it('as a CloudEvent, its id that of the message', () => {
+    const change = { orderId: 'a', status: 'NEW', timestamp: new Date('2026-11-22T12:00:00Z') };
+    const event = { format: 'CloudEvents' } as const;
+    const structured = build(change, { event, cloudEvents: { source: '/mes' } });
+    assert.equal(structured.contentType, 'application/cloudevents+json; charset=utf-8');
+    const { id, source, subject, data } = JSON.parse(structured.body.toString());
+    assert.deepEqual([id, source, subject, data.status], [structured.messageId, '/mes', 'a', 'NEW']);
+    const binary = build(change, { event, cloudEvents: { mode: 'Binary' } });
+    assert.deepEqual([binary.contentType, binary.body.toString()], ['application/json', '{"status":"NEW"}']);
+    assert.deepEqual(binary.headers, {
+      cloudEvents_specversion: '1.0',
+      cloudEvents_id: binary.messageId,
+      cloudEvents_source: '/orders',
+      cloudEvents_type: 'order.status.changed',
+      cloudEvents_subject: 'a',
+      cloudEvents_time: '2026-11-22T12:00:00.000Z',
+    });
+  });
+
+  it('with a version that is an instant, as RFC 3339 text or in microseconds', () => {
+    const event = { versionPointer: '/version', versionFormat: 'Timestamp' } as const;
+    for (const version of ['2026-11-22T13:00:00.123456+01:00', '1795348800123456', 1795348800123456n]) {
+      const { body } = build({ orderId: 'a', status: 'NEW', version }, { event });
+      assert.equal(JSON.parse(body.toString()).version, '2026-11-22T12:00:00.123456Z');
+    }
+  });
+
+  it('with the trace of the change in a header', () => {
+    const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+    const builder = messageBuilder(publisherSettings(options));
+    const change = { orderId: 'a', status: 'NEW' };
+    assert.deepEqual(builder(change, { traceparent }).headers, { traceparent });
+    const error = thrown(() => builder(change, { traceparent: 'x' }));
+    assert.ok(error instanceof PublishError);
+    assert.deepEqual([error.reason, error.field], ['Invalid', 'traceparent']);
+  });
+
+  it('never in the format that Debezium writes', () => {
+    const error = thrown(() =>
+      build({ orderId: 'a', status: 'NEW' }, { event: { format: 'DebeziumOutbox' } }),
+    );
+    assert.match(error.message, /^event\.format: expected JSON or CloudEvents/);
+  });
+
   const faults: [string, OrderChange, Partial<PublisherOptions>?][] = [
     ['orderId', { orderId: 'no spaces', status: 'NEW' }],
     ['orderId', { orderId: 2 ** 53, status: 'NEW' }],
@@ -96,6 +140,11 @@ describe('a change becomes a message', () => {
           throw new Error('of the caller');
         },
       },
+    ],
+    [
+      'version',
+      { orderId: 'a', status: 'NEW', version: '2026-11-22' },
+      { event: { versionPointer: '/version', versionFormat: 'Timestamp' } },
     ],
     ['body', { orderId: 'a', status: 'x'.repeat(100) }, { event: { maxBodyBytes: 100 } }],
   ];
