@@ -142,7 +142,7 @@ describe('Replicas are held where they are', () => {
     }
   }
 
-  for (const reason of ['RedisUnavailable', 'DatabaseUnavailable'] as const) {
+  for (const reason of ['RedisUnavailable', 'DatabaseUnavailable', 'ConfirmationUnavailable'] as const) {
     it(`when workers are paused by ${reason}: more of them would not help`, () => {
       const seen = observation({ ...busy, workers: [worker('a', reason), worker('b')] });
       const decision = scale(input({ observation: seen, currentReplicas: 2 }));
