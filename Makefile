@@ -33,8 +33,9 @@ protocol: $(SETUP) servers ## A million random commands on Redis and a Cluster, 
 mutants: $(SETUP) servers ## Takes down each fence in turn: its tests must go red (FENCE="part of a name")
 	@$(NODE) --no-warnings test/mutants/mutants.ts "$(FENCE)"
 
-generate: $(SETUP) ## CRD, install manifests, chart and API reference from their sources
+generate: $(SETUP) ## CRD, install manifests, chart, API reference and docs/outbox.sql from their sources
 	@$(NODE) cdk8s/generate.ts
+	@$(NODE) build/outbox-sql.ts
 
 format: $(SETUP) ## Format and organise imports
 	@node_modules/.bin/biome check --write .

@@ -1,7 +1,7 @@
 /** `order-cache-operator/publisher`: what the systems that change orders (MES, CRM) call. */
 export type { OrderChange, PublishOptions, WaitOptions } from './message.ts';
 export type { BrokerOptions, PublisherOptions } from './options.ts';
-export { createOutbox, type EnqueueOptions, type Outbox, type OutboxOptions } from './outbox.ts';
+export { createOutbox, type Outbox, type OutboxOptions, type TransactionClient } from './outbox.ts';
 export { type OutboxSqlOptions, outboxSql } from './outbox-sql.ts';
 export type { OrdersTriggerOptions } from './outbox-trigger-sql.ts';
 export type { VisibleChange, VisibleOutcome } from './outstanding.ts';

@@ -1,3 +1,4 @@
+import type { CloudEventSettings } from '../api/cloud-event-encode.ts';
 import { emptyTree, place, pointerTokens, type Tree } from '../api/json-pointer.ts';
 import type { EventSettings } from '../api/worker-config.ts';
 import { eventSettings } from './options.ts';
@@ -19,8 +20,10 @@ export interface OrdersTriggerOptions {
   readonly exchange: string;
   /** `{status}` in it stands for the new status. */
   readonly routingKey: string;
-  /** How the policy reads events (spec.event), where it differs from the defaults of the resource. Format JSON only. */
+  /** How the policy reads events (spec.event), where it differs from the defaults of the resource. */
   readonly event?: Partial<EventSettings>;
+  /** With event.format CloudEvents, which are written in structured mode: source and type. */
+  readonly cloudEvents?: Omit<CloudEventSettings, 'mode'>;
 }
 
 /**
@@ -32,9 +35,12 @@ export function ordersTrigger(outbox: Required<TableName>, options: OrdersTrigge
   const orders = quotedTable({ schema, table });
   const columns = columnsOf(options);
   const functionName = quotedTable({ schema: outbox.schema, table: `${outbox.table}_change` });
-  const body = bodyOf(eventSettings(options.event), columns);
+  const event = eventSettings(options.event);
+  const content = { type: CONTENT_TYPES[event.format], body: jsonObject(bodyOf(event, columns, options)) };
+  if (content.type === undefined)
+    throw new TypeError(`orders.event.format: expected JSON or CloudEvents, got ${event.format}`);
   return `-- What changes the orders table, changes the outbox in the same transaction, with the rights of the outbox's owner.
-${changeFunction(functionName, outbox, orders, columns, options, body)}
+${changeFunction(functionName, outbox, orders, columns, options, content)}
 ${triggers(functionName, outbox, orders, columns).join('\n')}
 `;
 }
@@ -69,21 +75,23 @@ function changeFunction(
   orders: string,
   { orderId, status }: Columns,
   { exchange, routingKey }: OrdersTriggerOptions,
-  body: string,
+  content: { readonly type: string | undefined; readonly body: string },
 ): string {
   const key = `replace(${constant('routingKey', routingKey)}, '{status}', event_status)`;
   const text = `
 DECLARE
   changed ${orders}%ROWTYPE;
   event_time timestamptz := clock_timestamp();
+  event_id text := gen_random_uuid();
   event_status text;
 BEGIN
   IF TG_OP = 'DELETE' THEN changed := OLD; ELSE changed := NEW; END IF;
   IF changed.${orderId} IS NULL THEN RETURN NULL; END IF;
   event_status := coalesce(nullif(changed.${status}::text, ''), 'NULL');
-  INSERT INTO ${quotedTable(outbox)} (order_id, exchange, routing_key, body)
-  VALUES (changed.${orderId}::text, ${constant('exchange', exchange)}, ${key},
-    ${body}::text);
+  INSERT INTO ${quotedTable(outbox)} (order_id, exchange, routing_key, message_id, content_type, body)
+  VALUES (changed.${orderId}::text, ${constant('exchange', exchange)},
+    ${key}, event_id, '${content.type}',
+    ${content.body}::text);
   RETURN NULL;
 END `;
   return `CREATE OR REPLACE FUNCTION ${name}() RETURNS trigger LANGUAGE plpgsql
@@ -105,31 +113,58 @@ function triggers(name: string, outbox: TableName, orders: string, { status, ver
   const trigger = (event: string, when: string) =>
     `CREATE OR REPLACE TRIGGER ${quotedName(`${outbox.table}_${event}`)} AFTER ${event.toUpperCase()} ON ${orders}
   FOR EACH ROW ${when}EXECUTE FUNCTION ${name}();`;
-  return [trigger('insert', ''), trigger('update', `WHEN (${differs.join(' OR ')}) `), trigger('delete', '')];
+  return [
+    trigger('insert', ''),
+    trigger('update', `WHEN (${differs.join(' OR ')})\n  `),
+    trigger('delete', ''),
+  ];
 }
 
-function bodyOf(event: EventSettings, columns: Columns): string {
-  if (event.format !== 'JSON')
-    throw new TypeError(`orders.event.format: expected JSON, got ${String(event.format)}`);
-  const tree = emptyTree();
+const CONTENT_TYPES: Readonly<Record<EventSettings['format'], string | undefined>> = {
+  JSON: 'application/json',
+  CloudEvents: 'application/cloudevents+json; charset=utf-8',
+  DebeziumOutbox: undefined,
+};
+
+/** A tree of SQL expressions. */
+function bodyOf(event: EventSettings, columns: Columns, { cloudEvents = {} }: OrdersTriggerOptions): Tree {
+  const tree = event.format === 'CloudEvents' ? cloudEvent(cloudEvents) : emptyTree();
+  const fixed = Object.keys(tree);
   const put = (name: string, pointer: string, expression: string) => {
-    if (!place(tree, pointerTokens(pointer), expression))
+    const [first = '', ...rest] = pointerTokens(pointer);
+    if (fixed.includes(first) && rest.length === 0) delete tree[first];
+    if (!place(tree, [first, ...rest], expression))
       throw new TypeError(`orders.event.${name}: expected a pointer that does not collide with another one`);
   };
+  const version = versionOf(event, columns);
+  const sameField = event.versionFormat === 'Timestamp' && event.versionPointer === event.timestampPointer;
   put('orderIdPointer', event.orderIdPointer, `changed.${columns.orderId}::text`);
   put('statusPointer', event.statusPointer, 'event_status');
-  put('timestampPointer', event.timestampPointer, timestamp('event_time', event.timestampFormat));
-  if (event.versionPointer !== undefined)
-    put('versionPointer', event.versionPointer, versionOf(event, columns));
-  return jsonObject(tree);
+  const time = timestamp('event_time', event.timestampFormat);
+  put(
+    'timestampPointer',
+    event.timestampPointer,
+    sameField ? `coalesce(${version}, to_jsonb(${time}))` : time,
+  );
+  if (event.versionPointer !== undefined && !sameField) put('versionPointer', event.versionPointer, version);
+  return tree;
 }
 
-function jsonObject(tree: Tree): string {
-  const fields = Object.entries(tree).map(
-    ([name, value]) =>
-      `${constant('event', name)}, ${typeof value === 'string' ? value : jsonObject(value as Tree)}`,
-  );
-  return `jsonb_build_object(${fields.join(', ')})`;
+function cloudEvent({ source = '/orders', type = 'order.status.changed' }: CloudEventSettings): Tree {
+  const context = { specversion: '1.0', source, type, datacontenttype: 'application/json' };
+  const constants = Object.entries(context).map(([name, text]) => [
+    name,
+    constant(`cloudEvents.${name}`, text),
+  ]);
+  return Object.assign(emptyTree(), Object.fromEntries(constants), { id: 'event_id' });
+}
+
+function jsonObject(tree: Tree, indent = '\n      '): string {
+  const fields = Object.entries(tree).map(([name, value]) => {
+    const expression = typeof value === 'string' ? value : jsonObject(value as Tree, `${indent}  `);
+    return `${indent}${constant('event', name)}, ${expression}`;
+  });
+  return `jsonb_build_object(${fields.join(',')})`;
 }
 
 /** A deleted order has no version. A number is written as text where a reader of doubles would lose digits. */

@@ -1,10 +1,8 @@
+import type { CloudEventSettings } from '../api/cloud-event-encode.ts';
 import type { OrderEvent } from '../api/event.ts';
-import { EVENT_CONTENT_TYPE } from '../api/event-encode.ts';
-import { TRACEPARENT, validTraceparent } from '../api/traceparent.ts';
 import type { EventSettings } from '../api/worker-config.ts';
 import { messageBuilder, type OrderChange, type PublishOptions } from './message.ts';
 import { eventSettings } from './options.ts';
-import { PublishError } from './publish-error.ts';
 import type { Receipt } from './publisher.ts';
 import { quotedTable, tableName } from './sql-names.ts';
 
@@ -15,13 +13,10 @@ export interface OutboxOptions {
   readonly routingKey?: string | ((event: OrderEvent) => string);
   /** How the policy reads events (spec.event), where it differs from the defaults of the resource. */
   readonly event?: Partial<EventSettings>;
+  /** With event.format CloudEvents: source, type and mode of what is published. */
+  readonly cloudEvents?: CloudEventSettings;
   /** `table` or `schema.table`. Default: order_outbox. */
   readonly table?: string;
-}
-
-export interface EnqueueOptions extends PublishOptions {
-  /** W3C trace context of the change; it goes with the event. Default: none. */
-  readonly traceparent?: string;
 }
 
 /** The initiator's connection, in its transaction: a client of pg, or whatever has such a `query`. */
@@ -38,20 +33,20 @@ export interface Outbox {
    *
    * @throws PublishError with reason Invalid when a worker would not accept the event, or what the client throws
    */
-  enqueue(client: TransactionClient, change: OrderChange, options?: EnqueueOptions): Promise<Receipt>;
+  enqueue(client: TransactionClient, change: OrderChange, options?: PublishOptions): Promise<Receipt>;
 }
 
 /** @throws TypeError that names an option, what was expected and what came */
 export function createOutbox(options: OutboxOptions): Outbox {
-  const { exchange, routingKey } = options;
+  const { exchange, routingKey, event, cloudEvents } = options;
   if (typeof exchange !== 'string' || Buffer.byteLength(exchange) > 255)
     throw new TypeError('exchange: expected a name of at most 255 bytes');
-  const build = messageBuilder({ event: eventSettings(options.event), routingKey });
+  const build = messageBuilder({ event: eventSettings(event), routingKey, cloudEvents });
   const insert = insertInto(quotedTable(tableName('table', options.table ?? 'order_outbox')));
   return {
     enqueue: async (client, change, given = {}) => {
-      const { messageId, routingKey: key, body } = build(change, given);
-      const values = [String(change.orderId), exchange, key, messageId, EVENT_CONTENT_TYPE, headersOf(given)];
+      const { messageId, routingKey: key, contentType, headers, body } = build(change, given);
+      const values = [String(change.orderId), exchange, key, messageId, contentType, JSON.stringify(headers)];
       await client.query(insert, [...values, body.toString('utf8')]);
       return { messageId };
     },
@@ -61,11 +56,4 @@ export function createOutbox(options: OutboxOptions): Outbox {
 function insertInto(table: string): string {
   return `INSERT INTO ${table} (order_id, exchange, routing_key, message_id, content_type, headers, body)
 VALUES ($1, $2, $3, $4, $5, $6, $7)`;
-}
-
-function headersOf({ traceparent, messageId }: EnqueueOptions): string {
-  if (traceparent === undefined) return '{}';
-  if (validTraceparent(traceparent) !== undefined) return JSON.stringify({ [TRACEPARENT]: traceparent });
-  const detail = 'traceparent: expected a W3C trace context of version 00';
-  throw new PublishError('Invalid', detail, { field: 'traceparent', messageId });
 }

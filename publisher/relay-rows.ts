@@ -93,9 +93,9 @@ export function faultOf(row: OutboxRow): string | undefined {
   if (Buffer.byteLength(JSON.stringify(headers)) > LONGEST_HEADERS)
     return `headers: expected at most ${LONGEST_HEADERS} bytes`;
   const odd = Object.entries(headers).find(([name, value]) => !isHeader(name, value));
-  return odd && 'headers: expected names of at most 128 bytes, and texts, numbers or booleans';
+  return odd && 'headers: expected names of at most 128 bytes, and no lists or objects';
 }
 
 function isHeader(name: string, value: unknown): boolean {
-  return Buffer.byteLength(name) <= 128 && ['string', 'number', 'boolean'].includes(typeof value);
+  return Buffer.byteLength(name) <= 128 && (value === null || typeof value !== 'object');
 }

@@ -98,6 +98,29 @@ describe('the trigger on the orders table', () => {
       assert.deepEqual([found.orderId, found.status, found.version], ['A', 'NEW', null]);
     });
 
+  it('writes CloudEvents, with the id of the message', async (t) => {
+    const event = { format: 'CloudEvents', versionPointer: '/data/version' } as const;
+    const database = await covered(t, { event, cloudEvents: { source: '/mes' } });
+    await database.pool.query("INSERT INTO orders VALUES ('A', 'NEW', 1)");
+    const [found] = await decoded(database, event);
+    assert.deepEqual([found?.orderId, found?.status, found?.version], ['A', 'NEW', '1']);
+    const { rows } = await database.pool.query('SELECT message_id, content_type, body FROM order_outbox');
+    const { id, source, type } = JSON.parse(rows[0].body);
+    assert.deepEqual([id, source, type], [rows[0].message_id, '/mes', 'order.status.changed']);
+    assert.equal(rows[0].content_type, 'application/cloudevents+json; charset=utf-8');
+  });
+
+  it('writes a version that is the timestamp of the event', async (t) => {
+    const alter =
+      "ALTER TABLE orders DROP version, ADD version timestamptz NOT NULL DEFAULT '2026-11-22 12:00:00.123456+00'";
+    const event = { versionPointer: '/timestamp', versionFormat: 'Timestamp' } as const;
+    const database = await covered(t, { event }, alter);
+    await database.pool.query("INSERT INTO orders (id, status) VALUES ('A', 'NEW'); DELETE FROM orders");
+    const [inserted, deleted] = await decoded(database, event);
+    assert.equal(inserted?.version, '1795348800123456');
+    assert.ok(Math.abs((deleted?.timestampMs ?? 0) - Date.now()) < 60_000);
+  });
+
   it('writes a timestamptz version to the microsecond, whatever the time zone of the session', async (t) => {
     const alter =
       "ALTER TABLE orders DROP version, ADD version timestamptz NOT NULL DEFAULT '2026-11-22 12:00:00.123456+00'";

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { eventDecoder } from '../../api/event-decode.ts';
 import { createOutbox } from '../../publisher/index.ts';
+import { eventSettings } from '../../publisher/options.ts';
 import { outboxStage, pending, soon, transaction } from './outbox-stage.ts';
 
 const outbox = createOutbox({ exchange: 'mes', routingKey: 'mes.order.status' });
@@ -25,6 +27,25 @@ describe('an event in the outbox', () => {
     assert.ok(Math.abs(properties.timestamp - Date.now() / 1000) < 60);
     assert.deepEqual(JSON.parse(content.toString()), { ...change, timestamp: '2026-11-22T12:00:00.000Z' });
     await soon('deleted', async () => (await pending(database)) === 0);
+  });
+
+  it('is published as a CloudEvent in binary mode', async (t) => {
+    const { database, relay, arrived } = await outboxStage(t);
+    relay();
+    const event = { format: 'CloudEvents' } as const;
+    const clouds = createOutbox({
+      exchange: 'mes',
+      routingKey: 'mes.x',
+      event,
+      cloudEvents: { mode: 'Binary' },
+    });
+    const { messageId } = await clouds.enqueue(database.pool, { orderId: 'A-1', status: 'PACKED' });
+    await soon('published', () => arrived.length > 0);
+    const { properties, content } = arrived[0]?.message ?? assert.fail();
+    const decoded = eventDecoder(eventSettings(event))(content, { ...properties });
+    assert.ok(decoded.kind === 'Event', JSON.stringify(decoded));
+    assert.deepEqual([decoded.event.orderId, decoded.event.status], ['A-1', 'PACKED']);
+    assert.equal(properties.headers?.cloudEvents_id, messageId);
   });
 
   it('is never published when its transaction is rolled back', async (t) => {
