@@ -7,7 +7,7 @@ IMAGE ?=
 COMMANDS ?= 1000000
 export CONTEXT IMAGE
 
-.PHONY: help demo test unit integration e2e bench consistency protocol mutants generate format lint types bundle image cluster servers clean
+.PHONY: help demo test unit integration e2e bench consistency protocol model mutants generate format lint types bundle image cluster servers clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -29,6 +29,9 @@ consistency: $(SETUP) servers ## MES, CRM and readers at work, and every hit che
 
 protocol: $(SETUP) servers ## A million random commands on Redis and a Cluster, against a twin in memory (COMMANDS=1000000 SEED=1)
 	@$(NODE) --no-warnings test/protocol/protocol.ts "$(COMMANDS)" "$(SEED)"
+
+model: $(SETUP) ## Every interleaving of the protocol's scenarios, large ones too; SCENARIO="part of a name" FENCE=ticket
+	@$(NODE) --no-warnings --max-old-space-size=6144 test/model/main.ts "$(SCENARIO)" "$(FENCE)"
 
 mutants: $(SETUP) servers ## Takes down each fence in turn: its tests must go red (FENCE="part of a name")
 	@$(NODE) --no-warnings test/mutants/mutants.ts "$(FENCE)"
