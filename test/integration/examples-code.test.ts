@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { changeStatus, mesPublisher } from '../../docs/examples/order-change.ts';
+import { changeStatusVisibly } from '../../docs/examples/order-change-visible.ts';
 import { orderStatuses } from '../../docs/examples/order-status.ts';
+import { createPublisher } from '../../publisher/index.ts';
 import { testDatabase, testRedis, testVhost } from '../servers/index.ts';
+import { setStage, startConsuming, statusInCache, writeRecord, writeRow } from './worker-stage.ts';
 
 test('docs/examples/order-status.ts reads an order, and knows one that does not exist', async (t) => {
   const [redis, database] = [await testRedis(t), await testDatabase(t)];
@@ -33,4 +36,19 @@ test('docs/examples/order-change.ts changes the row and publishes the event with
   assert.ok(message);
   assert.equal(message.fields.routingKey, 'mes.order.status.PRODUCED');
   assert.equal(JSON.parse(message.content.toString()).status, 'PRODUCED');
+});
+
+test('docs/examples/order-change-visible.ts knows whether readers see the change', async (t) => {
+  const stage = await setStage(t, { confirmation: { routingKey: '', replyTo: true } });
+  await writeRow(stage, 'A-1', 'PAID', 1);
+  await writeRecord(stage, 'A-1', 'PAID', 1);
+  const publisher = createPublisher({ uri: stage.vhost.amqpUri, exchange: '', routingKey: 'orders' });
+  t.after(() => publisher.close());
+  const change = (status: string) => changeStatusVisibly(stage.database.pool, publisher, 'A-1', status);
+
+  assert.equal(await change('PACKED'), false);
+  assert.equal(await statusInCache(stage, 'A-1'), 'PAID');
+  await startConsuming(t, stage);
+  assert.equal(await change('SHIPPED'), true);
+  assert.equal(await statusInCache(stage, 'A-1'), 'SHIPPED');
 });
