@@ -27,6 +27,13 @@ const EXCHANGE = {
 
 type Context = Parameters<typeof setStage>[0];
 
+/** With the worker's rights as docs/rights.md has them. */
+async function withLeastRights(stage: Stage): Promise<Stage> {
+  const write = '^(amq\\.default|ordercache\\.delay\\.[0-9]+s|confirmed)$';
+  const uri = await stage.vhost.addUser({ configure: '^$', write, read: '^orders$' });
+  return { ...stage, credentials: { ...stage.credentials, rabbitmq: { uri } } };
+}
+
 async function stageWithListener(t: Context, options: StageOptions = EXCHANGE) {
   const stage = await setStage(t, options);
   return { stage, exchange: await listen(stage, 'told', 'confirmed') };
@@ -37,7 +44,7 @@ test('what happened is told to the exchange and to whoever asks, before the even
   const replies = await listen(stage, DIRECT);
   await writeRow(stage, 'a', 'SHIPPED', 2);
   await writeRecord(stage, 'a', 'PAID', 1);
-  const worker = await startConsuming(t, stage);
+  const worker = await startConsuming(t, await withLeastRights(stage));
   const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
   await ask(
