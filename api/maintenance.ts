@@ -8,11 +8,11 @@ import type { PauseReason } from './worker-report.ts';
 export const MAINTENANCE_ENVIRONMENT = {
   /** `spec.catchUp.maxOrdersPerSecond`. */
   maxOrdersPerSecond: 'ORDERCACHE_CATCH_UP_MAX_ORDERS_PER_SECOND',
-  /** Identifies the value of the annotation ordercache.io/catch-up; empty: none. */
+  /** Identifies the value of the annotation ordercache.io/catch-up; absent: none. */
   requested: 'ORDERCACHE_CATCH_UP_REQUESTED',
-  /** `status.queueLostAt`; empty: never. */
+  /** `status.queueLostAt`; absent: never. */
   queueLost: 'ORDERCACHE_CATCH_UP_QUEUE_LOST',
-  /** `spec.outbox.table`; empty: the relay does not run. */
+  /** `spec.outbox.table`; absent: the relay does not run. */
   outboxTable: 'ORDERCACHE_OUTBOX_TABLE',
 } as const;
 
@@ -50,6 +50,20 @@ export interface CatchUpReport {
   readonly dropped: number;
 }
 
+/** What the relay of the outbox says. */
+export interface RelayReport {
+  readonly broker: 'Up' | 'Down';
+  readonly database: 'Up' | 'Down';
+  /** Since the start: confirmed by the broker and deleted from the table. */
+  readonly published: number;
+  /** Since the start: attempts that the broker did not take. */
+  readonly failures: number;
+  /** In the table, as counted last. */
+  readonly pending: number;
+  readonly failing: number;
+  readonly oldestAgeSeconds: number;
+}
+
 /** `GET /report` of the maintenance pod, JSON. */
 export interface MaintenanceReport {
   readonly policyUid: string;
@@ -59,4 +73,6 @@ export interface MaintenanceReport {
   readonly state: 'Starting' | 'Running' | 'Paused' | 'Draining';
   readonly pausedBecause: readonly PauseReason[];
   readonly catchUp: CatchUpReport;
+  /** Null without spec.outbox. */
+  readonly relay: RelayReport | null;
 }

@@ -12,6 +12,7 @@ import { Renewable } from '../worker/renewable.ts';
 import { CatchUp } from './catch-up.ts';
 import { CatchUpStore } from './catch-up-store.ts';
 import { MaintenanceMetrics } from './metrics.ts';
+import { RunningRelay } from './outbox-relay.ts';
 import type { MaintenanceSettings } from './settings.ts';
 
 /** Every await has a deadline of some seconds, and the slowest declared rate waits a second: longer is stuck. */
@@ -35,6 +36,7 @@ export class Maintenance {
   readonly #database: Renewable<OrdersTable> | undefined;
   readonly #outages: Outages;
   readonly #catchUp: CatchUp;
+  readonly #relay: Renewable<RunningRelay> | undefined;
   #draining = false;
   #ended: Promise<void> = Promise.resolve();
 
@@ -49,6 +51,7 @@ export class Maintenance {
       dispose: (redis) => redis.close(),
       log: log.child({ connection: 'redis' }),
     });
+    this.#relay = relayOf(options);
     this.#outages = new Outages({
       dependencyOf,
       probe: (dependency) => this.#probe(dependency),
@@ -86,15 +89,16 @@ export class Maintenance {
       state: this.#state(pausedBecause),
       pausedBecause,
       catchUp: this.#catchUp.report(),
+      relay: this.#relay?.current.report() ?? null,
     };
   }
 
-  /** Finishes the page in hand; the rest goes on after the next start. Never rejects. */
+  /** Finishes the page and the batch in hand; the rest goes on after the next start. Never rejects. */
   async drain(): Promise<void> {
     this.#draining = true;
     this.#catchUp.stop();
     this.#outages.abandon();
-    await this.#ended;
+    await Promise.all([this.#ended, this.#relay?.current.close()]);
     this.#redis.close();
     this.#database?.close();
     this.#options.credentials.close();
@@ -129,6 +133,7 @@ export class Maintenance {
     this.#options.log.info({ connection: name }, 'the credentials have changed');
     if (name === 'redis') this.#redis.renew();
     else if (name === 'database') this.#database?.renew();
+    else this.#relay?.renew();
   }
 
   #state(pausedBecause: readonly PauseReason[]): MaintenanceReport['state'] {
@@ -149,6 +154,25 @@ function databaseOf({
     verify: (table) => table.probe(),
     dispose: (table) => void table.close(),
     log: log.child({ connection: 'database' }),
+  });
+}
+
+/** Two relays at once, while credentials change, do no work twice. */
+function relayOf({ settings, credentials, log }: MaintenanceOptions): Renewable<RunningRelay> | undefined {
+  const { outboxTable } = settings;
+  if (outboxTable === undefined) return undefined;
+  const relayLog = log.child({ connection: 'outbox' });
+  return new Renewable({
+    create: () =>
+      new RunningRelay(
+        credentials.files('outbox-rabbitmq'),
+        credentials.files('outbox-database'),
+        outboxTable,
+        relayLog,
+      ),
+    verify: (relay) => relay.proven(),
+    dispose: (relay) => void relay.close(),
+    log: relayLog,
   });
 }
 

@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import { CATCH_UP_STATES, type MaintenanceReport } from '../api/maintenance.ts';
+import { CATCH_UP_STATES, type MaintenanceReport, type RelayReport } from '../api/maintenance.ts';
 import { PAUSE_REASONS } from '../api/worker-report.ts';
 import type { Compared } from './catch-up-state.ts';
 
@@ -37,6 +37,46 @@ export class MaintenanceMetrics {
         for (const reason of PAUSE_REASONS) this.set({ reason }, pausedBecause.includes(reason) ? 1 : 0);
       },
     });
+    this.#relayGauges(() => report().relay);
+  }
+
+  #relayGauges(relay: () => RelayReport | null): void {
+    const gauges = [
+      [
+        'broker_up',
+        '1 while the relay is connected to the broker.',
+        ({ broker }) => (broker === 'Up' ? 1 : 0),
+      ],
+      [
+        'database_up',
+        '1 while the relay is connected to the database.',
+        ({ database }) => (database === 'Up' ? 1 : 0),
+      ],
+      ['pending_events', 'Events in the outbox.', ({ pending }) => pending],
+      ['failing_events', 'Events in the outbox that the broker has not taken.', ({ failing }) => failing],
+      [
+        'oldest_event_age_seconds',
+        'Age of the oldest event in the outbox.',
+        ({ oldestAgeSeconds }) => oldestAgeSeconds,
+      ],
+      ['published_events', 'Events published and deleted since the start.', ({ published }) => published],
+      [
+        'failed_attempts',
+        'Attempts that the broker did not take, since the start.',
+        ({ failures }) => failures,
+      ],
+    ] as const satisfies readonly (readonly [string, string, (seen: RelayReport) => number])[];
+    for (const [name, help, read] of gauges) {
+      new Gauge({
+        name: `ordercache_maintenance_relay_${name}`,
+        help,
+        registers: [this.#registry],
+        collect() {
+          const seen = relay();
+          if (seen !== null) this.set(read(seen));
+        },
+      });
+    }
   }
 
   compared({ orders, updated, dropped }: Compared): void {

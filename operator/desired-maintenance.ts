@@ -14,6 +14,7 @@ export function maintenanceTemplate(
   queueLostAt: string | undefined,
 ): V1PodTemplateSpec {
   const { catchUp, maintenance, outbox } = policy.spec;
+  const requested = tokenOf(policy.metadata.annotations?.[CATCH_UP_ANNOTATION]);
   return podTemplate(policy, installation, configHash, {
     selector: maintenanceSelector(policy.metadata.name),
     containerName: 'maintenance',
@@ -22,15 +23,16 @@ export function maintenanceTemplate(
     secrets: maintenanceSecrets(policy),
     variables: {
       [MAINTENANCE_ENVIRONMENT.maxOrdersPerSecond]: `${catchUp.maxOrdersPerSecond}`,
-      [MAINTENANCE_ENVIRONMENT.requested]: tokenOf(policy.metadata.annotations?.[CATCH_UP_ANNOTATION]),
-      [MAINTENANCE_ENVIRONMENT.queueLost]: queueLostAt ?? '',
+      // The API server drops an empty value, which would look like an edit for ever.
+      ...(requested !== undefined && { [MAINTENANCE_ENVIRONMENT.requested]: requested }),
+      ...(queueLostAt !== undefined && { [MAINTENANCE_ENVIRONMENT.queueLost]: queueLostAt }),
       ...(outbox !== undefined && { [MAINTENANCE_ENVIRONMENT.outboxTable]: outbox.table }),
     },
   });
 }
 
 /** The value may be anything of any length. */
-function tokenOf(annotation: string | undefined): string {
-  if (annotation === undefined || annotation === '') return '';
+function tokenOf(annotation: string | undefined): string | undefined {
+  if (annotation === undefined || annotation === '') return undefined;
   return createHash('sha256').update(annotation).digest('hex').slice(0, 16);
 }

@@ -64,20 +64,24 @@ export interface DatabaseCredentials {
   readonly tls: TlsFiles | undefined;
 }
 
-/** With a `ca.crt`, or an sslmode that asks for it, TLS is used, and verified. @throws InvalidCredentials */
-export function databaseCredentials(files: SecretFiles): DatabaseCredentials {
-  const url = uriOf('database', files, ['postgres:', 'postgresql:']);
-  const { username, password } = login('database', url, files);
+/**
+ * With a `ca.crt`, or an sslmode that asks for it, TLS is used, and verified.
+ * @param connection for what the error says
+ * @throws InvalidCredentials
+ */
+export function databaseCredentials(files: SecretFiles, connection = 'database'): DatabaseCredentials {
+  const url = uriOf(connection, files, ['postgres:', 'postgresql:']);
+  const { username, password } = login(connection, url, files);
   const mode = url.searchParams.get('sslmode') ?? (files['ca.crt'] === undefined ? 'disable' : 'verify-full');
   if (!['disable', 'require', 'verify-ca', 'verify-full'].includes(mode)) {
     throw new InvalidCredentials(
-      'database/uri: expected sslmode to be disable, require, verify-ca or verify-full',
+      `${connection}/uri: expected sslmode to be disable, require, verify-ca or verify-full`,
     );
   }
   return {
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: url.port === '' ? 5432 : Number(url.port),
-    database: decode('database', url.pathname.slice(1)) || username,
+    database: decode(connection, url.pathname.slice(1)) || username,
     user: username,
     password,
     tls: mode === 'disable' ? undefined : tlsFiles(files),

@@ -31,6 +31,8 @@ export interface MaintenanceProcess {
   readonly exitCode: Promise<number | null>;
   get(path: string): Promise<{ status: number; body: string }>;
   report(): Promise<MaintenanceReport>;
+  /** Writes the files of a Secret, as the kubelet does after a rotation. */
+  mount(name: MaintenanceConnection, files: Record<string, string>): void;
   kill(signal: NodeJS.Signals): void;
   /** Waits for a catch-up that has ended and is another one than `before`. */
   completed(before?: CatchUpReport, milliseconds?: number): Promise<CatchUpReport>;
@@ -44,10 +46,11 @@ export async function startMaintenance(
   options: MaintenanceOptions,
 ): Promise<MaintenanceProcess> {
   const directory = mkdtempSync(join(tmpdir(), 'order-cache-operator-maintenance-'));
-  for (const [name, files] of Object.entries(options.credentials)) {
-    mkdirSync(join(directory, name));
+  const mount = (name: string, files: Record<string, string>) => {
+    mkdirSync(join(directory, name), { recursive: true });
     for (const [key, value] of Object.entries(files)) writeFileSync(join(directory, name, key), value);
-  }
+  };
+  for (const [name, files] of Object.entries(options.credentials)) mount(name, files);
   const bytes = Buffer.from(JSON.stringify(options.config));
   writeFileSync(join(directory, 'config.json'), bytes);
   const child = spawn(process.execPath, ['--no-warnings', MAIN], {
@@ -79,6 +82,7 @@ export async function startMaintenance(
     exitCode,
     get,
     report,
+    mount,
     kill: (signal) => void child.kill(signal),
     completed: (before, milliseconds = 15_000) =>
       until(

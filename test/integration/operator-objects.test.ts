@@ -133,6 +133,32 @@ describe('an owned object that is edited by hand is restored within 10 s', () =>
   }
 });
 
+test('the maintenance Deployment is owned, comes back when it is deleted, and is restored when it is edited', async () => {
+  const { metadata } = await readyPolicy('kept');
+  const at = path(scene.namespace, 'deployments', 'kept-maintenance');
+  const first = await existing(scene, at);
+  const [owner] = first.metadata.ownerReferences as { uid: string }[];
+  assert.equal(owner?.uid, metadata.uid);
+  await scene.delete(at);
+  const second = await eventually('it is back', async () => {
+    const again = await existing(scene, at);
+    assert.notEqual(again.metadata.uid, first.metadata.uid);
+    return again;
+  });
+  await scene.patch(at, {
+    spec: { replicas: 0, template: { spec: { priorityClassName: 'system-node-critical' } } },
+  });
+  await eventually('it is restored', async () => {
+    const now = await existing(scene, at);
+    assert.equal((now.spec as { replicas: number }).replicas, 1);
+    assert.equal(now.metadata.uid, second.metadata.uid);
+  });
+  await eventually('an event', async () => {
+    const told = await notes(scene, 'kept', 'Repaired');
+    assert.ok(told.includes('Deployment kept-maintenance was restored: it had been deleted'), told.join());
+  });
+});
+
 test('a change of the policy reaches config.json and rolls the workers by its hash', async () => {
   await readyPolicy('changed');
   const hashOf = (object: Json) => {

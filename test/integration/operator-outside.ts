@@ -10,6 +10,8 @@ export interface QuietOutside extends Outside {
   releaseAnswer: ((policy: OrderCachePolicy) => ReleaseResult) | undefined;
   ttlAnswer: (() => TtlResult) | undefined;
   observation: Observation;
+  /** The next declaration of a policy of this name finds that its queue is gone. */
+  queueLostOf: string | undefined;
 }
 
 const none = { kind: 'Measured', value: 0 } as const;
@@ -33,9 +35,14 @@ export function quietOutside(): QuietOutside {
     releaseAnswer: undefined,
     ttlAnswer: undefined,
     observation: AT_REST,
+    queueLostOf: undefined,
     topology: {
-      async reconcile(policy) {
+      async reconcile(policy, _, onQueueLost) {
         calls.push(`declare ${policy.metadata.name}`);
+        if (outside.queueLostOf === policy.metadata.name) {
+          outside.queueLostOf = undefined;
+          await onQueueLost?.();
+        }
         return outside.topologyAnswer?.(policy) ?? declared(policy);
       },
       async release(policy, _, deletionPolicy) {

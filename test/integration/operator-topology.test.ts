@@ -16,6 +16,25 @@ const DECLARED_BINDINGS = [
   `${STEPS[1]}  -> ${STEPS[1]}`,
 ];
 
+describe('A queue that the status names', () => {
+  it('and that is gone is told of before it is declared anew; a queue that never was is not', async (t) => {
+    const b = await broker(t);
+    const lost: string[][] = [];
+    const onQueueLost = async () => void lost.push(await b.queues());
+    const reconcile = (changes: object) =>
+      b.topology.reconcile(policyWith(changes), b.credentials, onQueueLost);
+    await reconcile({});
+    await reconcile(known);
+    assert.deepEqual(lost, []);
+    await b.at('DELETE', 'queues', `/${QUEUE}`);
+    await reconcile(known);
+    assert.deepEqual(lost, [[...STEPS, DEAD]]);
+    assert.ok((await b.queues()).includes(QUEUE));
+    await reconcile({ ...known, rabbitmq: { queue: { revision: 2 } } });
+    assert.equal(lost.length, 1, 'the queue of a new revision was never there');
+  });
+});
+
 describe('An empty broker', () => {
   it('gets queue, dead-letter queue, ladder and bindings, and then nothing more', async (t) => {
     const b = await broker(t);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { ttlTableKey } from '../../api/names.ts';
+import { catchUpKey, ttlTableKey } from '../../api/names.ts';
 import { decodeTtlTable } from '../../cache/ttl-table.ts';
 import type { RedisCredentials, TtlPublisher } from '../../operator/ports.ts';
 import { createTtlPublisher } from '../../operator/ttl-publisher.ts';
@@ -64,6 +64,7 @@ describe('The TTL table', () => {
         revision: 4,
         defaultSeconds: 3600,
         jitterPercent: 10,
+        absentSeconds: 0,
         statuses: { DELIVERED: 600 },
         versionSource: 'orders.version',
       },
@@ -209,6 +210,7 @@ describe('The end of a policy in Redis', () => {
     const s = await scene(t);
     const policy = policyWith({ keyPrefix: s.keyPrefix });
     await s.ttl.publish(policy, s.credentials);
+    await s.redis.set(catchUpKey(s.keyPrefix), '{}');
     for (let n = 0; n < 2_500; n += 1) s.redis.hset(`${s.keyPrefix}${n}`, 'status', 'NEW');
     const first = await s.ttl.erase(policy, s.credentials);
     assert.equal(first.kind, 'Waiting');

@@ -111,6 +111,19 @@ test('a queue that was deleted by hand is back within 60 s, bound as before, wit
   assert.match((await notes(scene, NAME, 'TopologyDeclared')).join(), new RegExp(queue()));
 });
 
+test('and a catch-up is asked for, because events may have been lost with it', async () => {
+  const queueLostAt = await eventually('it is in the status', async () => {
+    const { status } = await existing(scene, at());
+    const { queueLostAt: lostAt } = status as { queueLostAt?: string };
+    assert.ok(lostAt);
+    return lostAt;
+  });
+  await eventually('the maintenance pod hears of it', async () => {
+    const pod = await existing(scene, path(scene.namespace, 'deployments', `${NAME}-maintenance`));
+    assert.match(JSON.stringify(pod.spec), new RegExp(`"${queueLostAt}"`));
+  });
+});
+
 test('the backlog is seen', async () => {
   const connection = await rabbitmq.connect();
   const channel = await connection.createConfirmChannel();
