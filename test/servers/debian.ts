@@ -7,7 +7,7 @@ import { progress } from './progress.ts';
 interface Package {
   name: string;
   file: string;
-  service: string;
+  service?: string;
 }
 
 const packages: readonly Package[] = [
@@ -26,19 +26,36 @@ const policyFile = '/usr/sbin/policy-rc.d';
  * @throws Error when something is missing and this is not Debian, or the user is not root.
  */
 export async function installServers(): Promise<void> {
-  const missing = packages.filter((each) => !existsSync(each.file));
+  await installMissing(
+    packages,
+    'point TEST_AMQP_URI, TEST_AMQP_MANAGEMENT_URI, TEST_REDIS_URI and TEST_DATABASE_URI at servers of yours',
+  );
+}
+
+const python: Package = { name: 'python3', file: '/usr/bin/python3' };
+
+/** The path of a Python 3 with its standard library, for the second reader; `TEST_PYTHON` names one of yours. */
+export async function installPython(): Promise<string> {
+  if (process.env.TEST_PYTHON !== undefined) return process.env.TEST_PYTHON;
+  await installMissing([python], 'name a Python 3 of yours in TEST_PYTHON');
+  return python.file;
+}
+
+async function installMissing(wanted: readonly Package[], otherwise: string): Promise<void> {
+  const missing = wanted.filter((each) => !existsSync(each.file));
   if (missing.length === 0) return;
   const names = missing.map((each) => each.name);
   if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version')) {
     throw new Error(
-      `The test servers need the Debian packages ${names.join(', ')}: run this as root on Debian 12, install them ` +
-        'yourself, or point TEST_AMQP_URI, TEST_AMQP_MANAGEMENT_URI, TEST_REDIS_URI and TEST_DATABASE_URI at servers of yours.',
+      `The tests need the Debian packages ${names.join(', ')}: run this as root on Debian 12, install them ` +
+        `yourself, or ${otherwise}.`,
     );
   }
   const done = progress(`installing ${names.join(', ')} from Debian`);
   await withoutStartingServices(() => aptInstall(names));
   if (existsSync('/run/systemd/system')) {
-    for (const { service } of missing) spawnSync('systemctl', ['disable', '--now', service]);
+    for (const { service } of missing)
+      if (service !== undefined) spawnSync('systemctl', ['disable', '--now', service]);
   }
   done();
 }

@@ -3,6 +3,7 @@
  * `const { amqpUri } = await testVhost(t)` in a test, or `await testVhost({ after })` for a whole file.
  */
 export { type TestDatabase, testDatabase } from './database.ts';
+export { installPython } from './debian.ts';
 export { ensureServers } from './ensure.ts';
 export { type FaultProxy, faultProxy } from './fault-proxy.ts';
 export { type OwnCluster, ownCluster } from './own-cluster.ts';

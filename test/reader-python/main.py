@@ -1,0 +1,67 @@
+"""
+The reader as a process of the test's. Each line on stdin and stdout is a JSON object:
+
+  in   {"get": 7, "orderId": "A"}                   out  {"got": 7, "row": {...} or null, "from": "cache"}, or "error"
+  out  {"load": 3, "orderId": "A"}                  in   {"loaded": 3, "row": {"status", "version"} or null}, or "error"
+  in   {"outcomes": true}                           out  {"outcomes": {"1": 12}}
+
+Started with the host, the port and the key prefix; `--without-lease-check` leaves a fence out.
+"""
+
+import concurrent.futures
+import itertools
+import json
+import sys
+import threading
+
+from reader import Reader
+
+_output = threading.Lock()
+_loads = {}
+_numbers = itertools.count(1)
+
+
+def say(message) -> None:
+    with _output:
+        sys.stdout.write(json.dumps(message) + "\n")
+        sys.stdout.flush()
+
+
+def load(order_id: str):
+    number = next(_numbers)
+    answer = _loads[number] = concurrent.futures.Future()
+    say({"load": number, "orderId": order_id})
+    return answer.result(timeout=10)
+
+
+def loaded(message) -> None:
+    answer = _loads.pop(message["loaded"])
+    if "error" in message:
+        answer.set_exception(RuntimeError(message["error"]))
+    else:
+        answer.set_result(message["row"])
+
+
+def get(reader: Reader, message) -> None:
+    try:
+        row, source = reader.get(message["orderId"])
+        say({"got": message["get"], "row": row, "from": source})
+    except Exception as error:  # whatever it is, the test must hear of it
+        say({"got": message["get"], "error": f"{type(error).__name__}: {error}"})
+
+
+def main() -> None:
+    host, port, key_prefix, *options = sys.argv[1:]
+    reader = Reader(host, int(port), key_prefix, load, checks_lease="--without-lease-check" not in options)
+    with concurrent.futures.ThreadPoolExecutor(max_workers=32) as pool:
+        for line in sys.stdin:
+            message = json.loads(line)
+            if "loaded" in message:
+                loaded(message)
+            elif "outcomes" in message:
+                say({"outcomes": reader.outcomes})
+            else:
+                pool.submit(get, reader, message)
+
+
+main()
