@@ -47,7 +47,8 @@ const event = objectOfDefaults(
         EVENT_FORMATS,
         'Encoding of the event. JSON: one object. CloudEvents: version 1.0, in structured or binary content mode; ' +
           'pointers read it in structured form. DebeziumOutbox: what the outbox event router of Debezium publishes, ' +
-          'its payload expanded or as text, with or without a schema; pointers read the payload. Default: JSON.',
+          'its payload expanded or as text, with or without a schema; pointers read the payload, and fields that the ' +
+          'router places beside it or in headers. Default: JSON.',
       ),
       'JSON',
     ),
@@ -318,7 +319,8 @@ const confirmation = Type.Object(
 const outbox = Type.Object(
   {
     databaseSecretRef: secretRef(
-      'A role that may select and delete in the outbox table. Keys as in spec.database.connectionSecretRef.',
+      'A role that may select, delete and update attempts, next_attempt_at and last_error in the outbox table. ' +
+        'Keys as in spec.database.connectionSecretRef.',
     ),
     rabbitmqSecretRef: secretRef(
       'A user that may publish to the exchanges that the outbox names. Keys as in spec.rabbitmq.connectionSecretRef.',

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { changeStatus, mesPublisher } from '../../docs/examples/order-change.ts';
 import { changeStatusVisibly } from '../../docs/examples/order-change-visible.ts';
+import { changeStatus as changeStatusInOutbox, startRelay } from '../../docs/examples/order-outbox.ts';
 import { orderStatuses } from '../../docs/examples/order-status.ts';
-import { createPublisher } from '../../publisher/index.ts';
+import { createPublisher, outboxSql } from '../../publisher/index.ts';
 import { testDatabase, testRedis, testVhost } from '../servers/index.ts';
 import { setStage, startConsuming, statusInCache, writeRecord, writeRow } from './worker-stage.ts';
 
@@ -51,4 +53,28 @@ test('docs/examples/order-change-visible.ts knows whether readers see the change
   await startConsuming(t, stage);
   assert.equal(await change('SHIPPED'), true);
   assert.equal(await statusInCache(stage, 'A-1'), 'SHIPPED');
+});
+
+test('docs/examples/order-outbox.ts changes the row and its event is published, whenever the relay runs', async (t) => {
+  const [vhost, database] = [await testVhost(t), await testDatabase(t)];
+  await database.pool.query(outboxSql());
+  await database.pool.query("INSERT INTO orders VALUES ('A-1', 'RELEASED', 3)");
+  const channel = await (await vhost.connect()).createChannel();
+  await channel.assertExchange('mes', 'topic');
+  const { queue } = await channel.assertQueue('seen');
+  await channel.bindQueue(queue, 'mes', 'mes.order.status.#');
+
+  await changeStatusInOutbox(database.pool, 'A-1', 'PRODUCED');
+  await assert.rejects(changeStatusInOutbox(database.pool, 'A-1', ''), { reason: 'Invalid' });
+  const relay = startRelay({ database: database.uri, rabbitmq: vhost.amqpUri });
+  const deadline = Date.now() + 10_000;
+  while (relay.status().published === 0 && Date.now() < deadline) await sleep(20);
+  await relay.close();
+
+  const message = await channel.get(queue, { noAck: true });
+  const { rows } = await database.pool.query('SELECT status, version::text FROM orders');
+  assert.deepEqual(rows, [{ status: 'PRODUCED', version: '4' }]);
+  assert.ok(message);
+  assert.equal(message.fields.routingKey, 'mes.order.status.PRODUCED');
+  assert.equal(await channel.get(queue), false);
 });
