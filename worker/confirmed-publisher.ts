@@ -1,12 +1,15 @@
 import type { ConfirmChannel, Options } from 'amqplib';
 import type { Logger } from 'pino';
-import { DeadlineExceeded, within } from './deadline.ts';
+import { within } from './deadline.ts';
 import type { Outgoing } from './outgoing.ts';
 import { closeQuietly, type RabbitMQConnection } from './rabbitmq-connection.ts';
 
 const CONNECTION_DEADLINE = 5_000;
 const ANSWER_DEADLINE = 10_000;
 const CONFIRM_DEADLINE = 30_000;
+const CONFIRM_CHECK = 1_000;
+
+const CONFIRMED = { kind: 'Confirmed' } as const;
 
 /** What became of a message. After a refusal it may still lie in the queue: publishing it again may double it. */
 export type PublishResult =
@@ -28,6 +31,11 @@ export type Refusal =
 
 interface InFlight {
   readonly target: string;
+  readonly channel: ConfirmChannel;
+  /** In milliseconds since 1970. */
+  readonly since: number;
+  readonly failuresBefore: number;
+  readonly end: (result: PublishResult) => void;
   unroutable: boolean;
 }
 
@@ -37,6 +45,7 @@ export class ConfirmedPublisher {
   readonly #log: Logger;
   readonly #inFlight = new Set<InFlight>();
   #channel: Promise<ConfirmChannel> | undefined;
+  #deadline: NodeJS.Timeout | undefined;
 
   constructor(connection: RabbitMQConnection, log: Logger) {
     this.#connection = connection;
@@ -57,27 +66,45 @@ export class ConfirmedPublisher {
     return this.#publishOn(channel, message);
   }
 
-  async #publishOn(channel: ConfirmChannel, message: Outgoing): Promise<PublishResult> {
-    const inFlight = { target: message.mandatory ? targetOf(message) : '', unroutable: false };
-    if (message.mandatory) this.#inFlight.add(inFlight);
-    const failuresBefore = this.#connection.brokerFailures;
-    try {
-      await within(CONFIRM_DEADLINE, 'confirm', send(channel, message));
-      return inFlight.unroutable ? refused('Unroutable') : { kind: 'Confirmed' };
-    } catch (error) {
-      return refused(this.#refusal(error, channel, failuresBefore));
-    } finally {
-      this.#inFlight.delete(inFlight);
-    }
+  #publishOn(channel: ConfirmChannel, message: Outgoing): Promise<PublishResult> {
+    return new Promise((resolve) => {
+      const inFlight: InFlight = {
+        target: message.mandatory ? targetOf(message) : '',
+        channel,
+        since: Date.now(),
+        failuresBefore: this.#connection.brokerFailures,
+        end: (result) => {
+          this.#inFlight.delete(inFlight);
+          resolve(result);
+        },
+        unroutable: false,
+      };
+      this.#inFlight.add(inFlight);
+      this.#deadline ??= setTimeout(() => this.#expire(), CONFIRM_CHECK);
+      try {
+        send(channel, message, (error) => inFlight.end(this.#result(inFlight, error)));
+      } catch (error) {
+        inFlight.end(this.#result(inFlight, error));
+      }
+    });
   }
 
-  #refusal(error: unknown, channel: ConfirmChannel, failuresBefore: number): Refusal {
-    if (error instanceof DeadlineExceeded) {
+  #result({ unroutable, failuresBefore }: InFlight, error: unknown): PublishResult {
+    if (error === null) return unroutable ? refused('Unroutable') : CONFIRMED;
+    if (error instanceof Error && error.message === 'message nacked') return refused('Rejected');
+    return refused(this.#connection.brokerFailures > failuresBefore ? 'BrokerFailed' : 'ChannelClosed');
+  }
+
+  /** One clock for all of them: they are in the order of sending. */
+  #expire(): void {
+    this.#deadline = undefined;
+    const now = Date.now();
+    for (const { since, channel, end } of this.#inFlight) {
+      if (now - since < CONFIRM_DEADLINE) break;
       void closeQuietly(channel);
-      return 'NoConfirm';
+      end(refused('NoConfirm'));
     }
-    if (error instanceof Error && error.message === 'message nacked') return 'Rejected';
-    return this.#connection.brokerFailures > failuresBefore ? 'BrokerFailed' : 'ChannelClosed';
+    if (this.#inFlight.size > 0) this.#deadline = setTimeout(() => this.#expire(), CONFIRM_CHECK);
   }
 
   async #open(): Promise<ConfirmChannel> {
@@ -104,38 +131,28 @@ export class ConfirmedPublisher {
   }
 }
 
-/** Resolves when the broker has confirmed. Rejects when it refuses, or the channel is closed or closes. */
-function send(channel: ConfirmChannel, message: Outgoing): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const confirm = (error: unknown) => (error === null ? resolve() : reject(error));
-    const publish = (options: Options.Publish) => {
-      const properties = { ...options, persistent: true, mandatory: message.mandatory };
-      channel.publish(message.exchange, message.routingKey, message.body, properties, confirm);
-    };
-    firstEncodable(publish, [
-      { ...message.properties, headers: { ...message.headers } },
-      { ...message.properties, headers: { ...message.ownHeaders } },
-      { headers: { ...message.ownHeaders } },
-    ]);
-  });
-}
-
 /**
+ * Calls back when the broker has confirmed (null) or refused, or the channel closes.
+ *
  * What an initiator sent can be read and yet not be written again: bytes that are no UTF-8, a timestamp of 2^64 - 1.
- * Its message must not stand in the way of all others for that. Nothing was sent by a try that throws; on a closed
- * channel each does.
+ * Its message must not stand in the way of all others for that. Nothing was sent by a try that throws.
+ *
+ * @throws Error when the channel has closed
  */
-function firstEncodable(
-  publish: (options: Options.Publish) => void,
-  tries: readonly Options.Publish[],
-): void {
-  const [first, ...others] = tries;
-  if (first === undefined) return;
+function send(channel: ConfirmChannel, message: Outgoing, answered: (error: unknown) => void): void {
+  const { exchange, routingKey, body, mandatory, properties, headers, ownHeaders } = message;
+  const publish = (options: Options.Publish) =>
+    channel.publish(exchange, routingKey, body, { ...options, persistent: true, mandatory }, answered);
   try {
-    publish(first);
-  } catch (error) {
-    if (others.length === 0) throw error;
-    firstEncodable(publish, others);
+    publish({ ...properties, headers: { ...headers } });
+    return;
+  } catch {
+    // Its headers, or its properties.
+  }
+  try {
+    publish({ ...properties, headers: { ...ownHeaders } });
+  } catch {
+    publish({ headers: { ...ownHeaders } });
   }
 }
 
