@@ -15,12 +15,15 @@ const ticketOfOther = 'another-ticket';
 const STATES = {
   absent: {},
   leased: { lease: 'a-reader' },
+  'known to be absent': { lease: 'absent' },
   record: { status: 'NEW', version: '7', source: SOURCE, updatedAt: '1' },
   unversioned: { status: 'NEW', updatedAt: '1' },
   'of another source': { status: 'NEW', version: '7', source: 'old_orders.rev', updatedAt: '1' },
   'marked by another': { status: 'NEW', version: '7', source: SOURCE, updatedAt: '1', ticket: ticketOfOther },
 } as const;
 type State = keyof typeof STATES;
+
+const isPlaceholder = (state: State) => state === 'leased' || state === 'known to be absent';
 
 let count = 0;
 async function given(state: State): Promise<string> {
@@ -61,7 +64,7 @@ for (const state of states) {
         assert.deepEqual(outcomes, [{ kind: state === 'absent' ? 'absent' : 'unchanged' }]);
         await assertAsIt(orderId, state);
       } else {
-        assert.deepEqual(outcomes, [{ kind: state === 'leased' ? 'voided' : 'dropped' }]);
+        assert.deepEqual(outcomes, [{ kind: isPlaceholder(state) ? 'voided' : 'dropped' }]);
         await assertGone(orderId);
       }
     });
@@ -74,7 +77,7 @@ for (const state of states) {
     if (state === 'absent') {
       assert.deepEqual(outcomes, [{ kind: 'absent' }]);
       await assertAsIt(orderId, state);
-    } else if (state === 'leased') {
+    } else if (isPlaceholder(state)) {
       assert.deepEqual(outcomes, [{ kind: 'voided' }]);
       await assertGone(orderId);
     } else {
@@ -93,7 +96,8 @@ for (const state of states) {
       const ttl = await redis.pttl(world.key(orderId));
       assert.ok(ttl > LEASE_MS - 5000 && ttl <= LEASE_MS);
     } else {
-      assert.equal(outcome.kind, state === 'leased' ? 'held' : 'found');
+      const kinds: Partial<Record<State, string>> = { leased: 'held', 'known to be absent': 'knownAbsent' };
+      assert.equal(outcome.kind, kinds[state] ?? 'found');
       await assertAsIt(orderId, state);
     }
   });
@@ -107,6 +111,16 @@ for (const state of states) {
       assert.deepEqual(outcome, { kind: stands ? 'filled' : 'fenced' });
       if (stands) await assertWritten(orderId, row);
       else await assertAsIt(orderId, state);
+    });
+
+    test(`fill with an absence by ${token}: ${state}`, async () => {
+      const orderId = await given(state);
+      const outcome = await cache.fillAbsent(orderId, token, 60);
+      assert.deepEqual(outcome, { kind: stands ? 'filledAbsent' : 'fenced' });
+      if (!stands) return assertAsIt(orderId, state);
+      assert.deepEqual(await world.hash(orderId), STATES['known to be absent']);
+      const ttl = await redis.pttl(world.key(orderId));
+      assert.ok(ttl > 55_000 && ttl <= 60_000);
     });
 
     test(`release by ${token}: ${state}`, async () => {
@@ -154,7 +168,7 @@ for (const [what, row] of Object.entries(ROWS)) {
       if (state === 'absent') assert.deepEqual(outcomes, [{ kind: 'absent' }]);
       else if (equal) assert.deepEqual(outcomes, [{ kind: 'unchanged' }]);
       else {
-        const because = row === null && state !== 'leased' ? 'NoRow' : 'Fenced';
+        const because = row === null && !isPlaceholder(state) ? 'NoRow' : 'Fenced';
         assert.deepEqual(outcomes, [{ kind: 'dropped', because }]);
         return assertGone(orderId);
       }
