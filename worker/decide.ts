@@ -79,10 +79,7 @@ const FINISHED: Readonly<Record<Effect, Verdict>> = {
   unseen: { kind: 'Finished', outcome: 'unseen' },
 };
 
-/**
- * A row behind the event's version is not visible yet. A missing row is not waited for: without a row nobody can
- * fill the cache, and `settle` has deleted what was there.
- */
+/** A row behind the event's version is not visible yet. */
 export function isRowBehind(version: string | null, row: Row | null): boolean {
   const present = row?.version == null ? null : normalizeVersion(row.version);
   return version !== null && present !== null && compareVersions(present, version) < 0;
@@ -95,6 +92,8 @@ export function isRowBehind(version: string | null, row: Row | null): boolean {
  *
  * @param effect what was done to the cache for the event's order
  * @param attempts attempts that came before this one
+ * @param absentRemembered whether readers may remember that there is no row. They could do so after the event, if its
+ *   row is not visible yet, so a missing row is waited for too; else nobody can fill the cache without a row
  */
 export function judge(
   effect: Effect,
@@ -103,9 +102,12 @@ export function judge(
   attempts: number,
   retry: RetrySettings,
   writer: DatabaseWriter = 'Initiator',
+  absentRemembered = false,
 ): Verdict {
   if (writer === 'Worker' && row === null)
     return retryOrSetAside('OrderNotFound', 'no such row', attempts, retry);
+  if (row === null && version !== null && absentRemembered)
+    return retryAfter('RowBehind', attempts, retry) ?? FINISHED[effect];
   if (!isRowBehind(version, row)) return FINISHED[effect];
   if (writer === 'Worker') return retryOrSetAside('RowBehind', 'the row was not written', attempts, retry);
   return retryAfter('RowBehind', attempts, retry) ?? FINISHED.unseen;

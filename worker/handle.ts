@@ -73,7 +73,7 @@ async function applyAndJudge(orders: readonly OrderEvents[], worker: Handler): P
     if (result.kind === 'Failed') worker.failed(result.item.orderId, result.error);
     const row = result.kind === 'Failed' ? null : result.value.row;
     for (const { delivery, event } of result.item.events) {
-      worker.perform(delivery, verdictOn(delivery, event, result, worker.config), event, row);
+      worker.perform(delivery, verdictOn(delivery, event, result, worker), event, row);
     }
   }
 }
@@ -148,10 +148,13 @@ function verdictOn(
   delivery: Delivery,
   event: OrderEvent,
   result: Isolated<OrderEvents, Synchronised>,
-  { rabbitmq: { retry }, database }: WorkerConfig,
+  { config, ttl }: Handler,
 ): Verdict {
+  const { database, rabbitmq } = config;
+  const { retry } = rabbitmq;
   const attempts = attemptsBefore(delivery.properties.headers?.[HEADERS.attempts], retry.maxAttempts);
   if (result.kind === 'Failed') return judgeFailure(result.error, attempts, retry);
   const { effect, row } = result.value;
-  return judge(effect, event.version, row, attempts, retry, database?.writer);
+  const absentRemembered = database !== undefined && (ttl()?.absentSeconds ?? 0) > 0;
+  return judge(effect, event.version, row, attempts, retry, database?.writer, absentRemembered);
 }

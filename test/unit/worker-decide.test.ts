@@ -122,6 +122,17 @@ test('each retry takes the next step of the ladder, the last one repeats, and th
   assert.deepEqual(single, { kind: 'Finished', outcome: 'unseen' });
 });
 
+test('a missing row is waited for where readers may remember that there is none, if the event has a version', () => {
+  const outcomes = (version: string | null, absentRemembered: boolean) =>
+    [0, 3].map((attempts) => {
+      const verdict = judge('absent', version, null, attempts, retry, 'Initiator', absentRemembered);
+      return verdict.kind === 'Finished' ? verdict.outcome : `${verdict.kind} ${verdict.reason}`;
+    });
+  assert.deepEqual(outcomes('5', true), ['Retry RowBehind', 'absent']);
+  assert.deepEqual(outcomes('5', false), ['absent', 'absent']);
+  assert.deepEqual(outcomes(null, true), ['absent', 'absent']);
+});
+
 test('an event that makes the worker fail is tried again and then dead-lettered, without its payload', () => {
   assert.equal(judgeFailure(new TypeError('secret'), 0, retry).kind, 'Retry');
   assert.deepEqual(judgeFailure(new TypeError('secret'), 3, retry), {
