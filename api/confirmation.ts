@@ -1,6 +1,6 @@
 /** What a worker publishes after the cache is right, before it acknowledges the event: JSON, as below. */
 export interface Confirmation {
-  /** Null when it could not be read from a dead-lettered event. */
+  /** Null for an event that was dead-lettered because of what is in it. */
   readonly orderId: string | null;
   /** That of the row as it was read after the event; the event's own where no row was read; null: neither has one. */
   readonly version: string | null;

@@ -59,7 +59,7 @@ export class Broker {
     );
     this.#retries = this.#rerouting('retried');
     this.#deadLetters = this.#rerouting('dead-lettered');
-    this.#confirmations = this.#confirming(config.confirmation, policy);
+    this.#confirmations = this.#confirming(config, policy);
   }
 
   start(): void {
@@ -164,15 +164,15 @@ export class Broker {
     return new Dispatch({ name, publish: this.#publisher(this.#publishing), ...options });
   }
 
-  #confirming(settings: WorkerConfig['confirmation'], policy: string): Confirmations | undefined {
-    if (settings === undefined) return undefined;
+  #confirming({ confirmation, database }: WorkerConfig, policy: string): Confirmations | undefined {
+    if (confirmation === undefined) return undefined;
     const publish = {
       exchange: this.#publisher(this.#publishing),
       replies: this.#publisher(this.#replying ?? this.#publishing),
     };
     return new Confirmations({
-      settings,
-      policy,
+      settings: confirmation,
+      confirming: { policy, writesRows: database?.writer === 'Worker' },
       publish,
       completions: this.#completions,
       log: this.#log,

@@ -13,9 +13,17 @@ import type { Delivery } from './delivery.ts';
 import type { Outgoing } from './outgoing.ts';
 import { traceparentOf } from './traceparent.ts';
 
+/** What a worker confirms for. */
+export interface Confirming {
+  /** `<namespace>/<name>`. */
+  readonly policy: string;
+  /** Whether events are written into the rows: one that is not has lost to another event. */
+  readonly writesRows: boolean;
+}
+
 /** What the initiator is told. Pure. */
 export function confirmationOf(
-  policy: string,
+  { policy, writesRows }: Confirming,
   delivery: Delivery,
   verdict: Exclude<Verdict, Retry>,
   event: OrderEvent | undefined,
@@ -25,7 +33,7 @@ export function confirmationOf(
     orderId: event?.orderId ?? null,
     version: row?.version ?? event?.version ?? null,
     ...(row !== null && { status: row.status }),
-    ...outcomeOf(verdict, event, row),
+    ...outcomeOf(verdict, event, row, writesRows),
     messageId: delivery.properties.messageId ?? null,
     policy,
   };
@@ -35,15 +43,19 @@ function outcomeOf(
   verdict: Exclude<Verdict, Retry>,
   event: OrderEvent | undefined,
   row: Row | null,
+  writesRows: boolean,
 ): { outcome: ConfirmationOutcome; reason?: string } {
   if (verdict.kind === 'DeadLetter') return { outcome: 'dead-lettered', reason: verdict.reason };
-  return { outcome: isOutdated(event?.version ?? null, row) ? 'outdated' : verdict.outcome };
+  const outdated = event !== undefined && row !== null && isOutdated(event, row, writesRows);
+  return { outcome: outdated ? 'outdated' : verdict.outcome };
 }
 
-/** Whether the row has gone further than the event says. */
-export function isOutdated(version: string | null, row: Row | null): boolean {
-  const present = row?.version == null ? null : normalizeVersion(row.version);
-  return version !== null && present !== null && compareVersions(present, version) > 0;
+/** Whether the row has gone further than the event says. Of equal versions, only one event is written. */
+function isOutdated({ version, status }: OrderEvent, row: Row, writesRows: boolean): boolean {
+  const present = row.version === null ? null : normalizeVersion(row.version);
+  if (version === null || present === null) return false;
+  const difference = compareVersions(present, version);
+  return difference > 0 || (difference === 0 && writesRows && row.status !== status);
 }
 
 /** Not mandatory: that nobody listens is no error, and the broker takes a direct reply for not routed. */

@@ -3,7 +3,7 @@ import type { OrderEvent } from '../api/event.ts';
 import type { ConfirmationSettings } from '../api/worker-config.ts';
 import type { Row } from '../cache/record.ts';
 import type { Completions } from './completions.ts';
-import { confirmationMessage, confirmationOf } from './confirmation.ts';
+import { type Confirming, confirmationMessage, confirmationOf } from './confirmation.ts';
 import type { PublishResult, Refusal } from './confirmed-publisher.ts';
 import type { Retry, Verdict } from './decide.ts';
 import type { Delivery } from './delivery.ts';
@@ -20,8 +20,7 @@ type Publish = (message: Outgoing) => Promise<PublishResult>;
 
 export interface ConfirmationOptions {
   readonly settings: ConfirmationSettings;
-  /** `<namespace>/<name>`. */
-  readonly policy: string;
+  readonly confirming: Confirming;
   /** Apart, each on a connection of its own: what a reply address does to the broker must not reach the others. */
   readonly publish: { readonly exchange: Publish; readonly replies: Publish };
   readonly completions: Completions;
@@ -68,7 +67,7 @@ export class Confirmations {
       done();
       return;
     }
-    const confirmation = confirmationOf(this.#options.policy, delivery, verdict, event, row);
+    const confirmation = confirmationOf(this.#options.confirming, delivery, verdict, event, row);
     const message = (target: Pick<Outgoing, 'exchange' | 'routingKey'>) =>
       confirmationMessage(confirmation, delivery, event, target);
     const reply = () => {

@@ -11,11 +11,13 @@ import { delivered, RecordingSource } from './worker-deliveries.ts';
 const DIRECT = 'amq.rabbitmq.reply-to.';
 const event = { orderId: 'a', status: 'SENT', timestampMs: 0, version: '12' };
 const delivery = (properties = {}) => delivered(new RecordingSource(), 1, '', properties);
+const initiators = { policy: 'p', writesRows: false };
 const finished = { kind: 'Finished', outcome: 'updated' } as const;
 
 test('an event is outdated when its version is lower than the row’s, however long the numbers are', () => {
   const outcome = (version: string | null, row: string | null) =>
-    confirmationOf('p', delivery(), finished, { ...event, version }, { status: 'S', version: row }).outcome;
+    confirmationOf(initiators, delivery(), finished, { ...event, version }, { status: 'S', version: row })
+      .outcome;
   assert.equal(outcome('9', '10'), 'outdated');
   assert.equal(outcome('9007199254740992', '9007199254740993'), 'outdated');
   assert.equal(outcome('10', '10'), 'updated');
@@ -24,9 +26,18 @@ test('an event is outdated when its version is lower than the row’s, however l
   assert.equal(outcome('10', null), 'updated');
 });
 
+test('where workers write the rows, an event that lost a tie is outdated, too', () => {
+  const outcome = (writesRows: boolean, status: string) =>
+    confirmationOf({ policy: 'p', writesRows }, delivery(), finished, event, { status, version: '12' })
+      .outcome;
+  assert.equal(outcome(true, 'SHIPPED'), 'outdated');
+  assert.equal(outcome(true, 'SENT'), 'updated');
+  assert.equal(outcome(false, 'SHIPPED'), 'updated');
+});
+
 test('the version is the row’s, or else the event’s; the status is the row’s or left out', () => {
   const of = (row: Parameters<typeof confirmationOf>[4]) => {
-    const { version, status } = confirmationOf('p', delivery(), finished, event, row);
+    const { version, status } = confirmationOf(initiators, delivery(), finished, event, row);
     return [version, status];
   };
   assert.deepEqual(of({ status: 'DONE', version: '20' }), ['20', 'DONE']);
@@ -36,7 +47,7 @@ test('the version is the row’s, or else the event’s; the status is the row�
 
 test('a malformed event is confirmed without order and version, with its reason and never with its detail', () => {
   const verdict: Verdict = { kind: 'DeadLetter', reason: 'InvalidJson', detail: 'secret' };
-  const confirmation = confirmationOf('p', delivery({ messageId: 'm' }), verdict, undefined, null);
+  const confirmation = confirmationOf(initiators, delivery({ messageId: 'm' }), verdict, undefined, null);
   assert.deepEqual(confirmation, {
     orderId: null,
     version: null,
@@ -57,7 +68,7 @@ test('a confirmation is read as it was written, and what is none is not read', (
 });
 
 test('a confirmation carries the correlation id, or else the message id, and a trace only if it is one', () => {
-  const confirmation = confirmationOf('p', delivery(), finished, event, null);
+  const confirmation = confirmationOf(initiators, delivery(), finished, event, null);
   const sent = (properties: object) =>
     confirmationMessage(confirmation, delivery(properties), event, { exchange: 'e', routingKey: 'k' });
   assert.equal(sent({ correlationId: 'c', messageId: 'm' }).properties.correlationId, 'c');
