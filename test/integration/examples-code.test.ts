@@ -15,9 +15,18 @@ test('docs/examples/order-status.ts reads an order, and knows one that does not 
   const statuses = orderStatuses({ redis: redis.uri, database: database.uri }, redis.keyPrefix);
   const found = await statuses.of('A-1');
   const missing = await statuses.of('A-2');
+  const both = await statuses.ofAll(['A-1', 'A-2']);
   await statuses.close();
   assert.deepEqual(found, { status: 'SHIPPED', version: '3', from: 'database' });
   assert.equal(missing, null);
+  assert.deepEqual(
+    both.orders,
+    new Map([
+      ['A-1', found],
+      ['A-2', null],
+    ]),
+  );
+  assert.equal(both.failures.size, 0);
 });
 
 test('docs/examples/order-change.ts changes the row and publishes the event with its routing key', async (t) => {
