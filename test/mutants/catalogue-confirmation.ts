@@ -1,0 +1,90 @@
+import type { Mutant } from './mutant.ts';
+
+const BROKER = 'worker/broker.ts';
+const HANDLE = 'worker/handle.ts';
+
+const worker = (names: string) => ({ file: 'test/integration/worker-confirmation.test.ts', names });
+const publisher = (names: string) => ({ file: 'test/integration/publisher-confirmation.test.ts', names });
+const unit = (names: string) => ({ file: 'test/unit/worker-confirmation.test.ts', names });
+
+/** The fences of confirmations: after the effect, before the acknowledgement, and at nobody else's expense. */
+export const CONFIRMATION_MUTANTS: readonly Mutant[] = [
+  {
+    fence: 'confirmation before acknowledgement',
+    without: 'an event is acknowledged before the broker has its confirmation',
+    patches: [
+      {
+        file: BROKER,
+        find: `    else
+      this.#confirmations.tell(delivery, verdict, event, row, () =>
+        this.#completions.finish(delivery, outcome, timestamp),
+      );`,
+        replace: `    else {
+      this.#completions.finish(delivery, outcome, timestamp);
+      this.#confirmations.tell(delivery, verdict, event, row, () => undefined);
+    }`,
+      },
+    ],
+    killers: [worker('exchange is missing'), worker('killed while it cannot confirm')],
+  },
+  {
+    fence: 'effect before confirmation',
+    without: 'an event is confirmed before the cache is right',
+    patches: [
+      {
+        file: HANDLE,
+        find: '  for (const result of await isolatingFailures(orders, riding)) {\n',
+        replace: `  for (const { events } of orders)
+    for (const { delivery, event } of events)
+      worker.perform(delivery, { kind: 'Finished', outcome: 'updated' }, event);
+  for (const result of await isolatingFailures(orders, riding)) {
+`,
+      },
+    ],
+    killers: [worker('no reader sees the state before'), publisher('a reader sees the change')],
+  },
+  {
+    fence: 'reply addresses by their kind',
+    without: 'an initiator writes into any queue with the rights of the worker',
+    patches: [
+      {
+        file: 'worker/reply-address.ts',
+        find: '/^(amq\\.rabbitmq\\.reply-to\\.|amq\\.gen-|confirmations\\.)[!-~]{1,200}$/',
+        replace: '/^[!-~]{1,200}$/',
+      },
+    ],
+    killers: [unit('only queues for replies'), worker('reply addresses')],
+  },
+  {
+    fence: 'an address at which the broker fails',
+    without: 'its reply is tried again for ever, and holds up the others',
+    patches: [
+      {
+        file: 'worker/confirmations.ts',
+        find: "return reason === 'BrokerFailed' || reason === 'Rejected';",
+        replace: "return reason === 'Rejected';",
+      },
+    ],
+    killers: [worker('reply addresses')],
+  },
+  {
+    fence: 'a retry keeps its reply address',
+    without: 'nobody hears of an event that was tried again',
+    patches: [
+      { file: 'worker/outgoing.ts', find: "return reply.kind === 'Allowed'", replace: 'return false' },
+    ],
+    killers: [unit('a retry keeps'), publisher('waits for its commit')],
+  },
+  {
+    fence: 'published again after a reconnect',
+    without: 'a wait goes on for a reply to a channel that is gone',
+    patches: [
+      {
+        file: 'publisher/publisher.ts',
+        find: ', ...this.#unconfirmed.values()];',
+        replace: '];',
+      },
+    ],
+    killers: [publisher('cut off again')],
+  },
+];
