@@ -82,8 +82,8 @@ const event = objectOfDefaults(
       seconds(
         0,
         86400,
-        'Where database.writer is Worker and events have no version, their timestamps order them: one further ahead ' +
-          "of the worker's clock than this is dead-lettered. Default: 60.",
+        'Where database.writer is Worker and timestamps order the events, which have no version or one in the format ' +
+          "Timestamp: one further ahead of the worker's clock than this is dead-lettered. Default: 60.",
       ),
       60,
     ),
@@ -232,7 +232,8 @@ const database = Type.Object(
         status: withDefault(sqlName('Column with the status. Default: status.'), 'status'),
         version: withDefault(
           sqlName(
-            'Column that changes with each change of the row: a whole number, or a timestamptz. Default: version.',
+            'Column that changes with each change of the row: bigint, integer, numeric without decimals, or timestamptz. ' +
+              'Default: version.',
           ),
           'version',
         ),
