@@ -1,4 +1,5 @@
 /** `order-cache-operator/publisher`: what the systems that change orders (MES, CRM) call. */
+export type { CloudEventSettings } from '../api/cloud-event-encode.ts';
 export type { OrderChange, PublishOptions, WaitOptions } from './message.ts';
 export type { BrokerOptions, PublisherOptions } from './options.ts';
 export { createOutbox, type Outbox, type OutboxOptions, type TransactionClient } from './outbox.ts';
