@@ -34,6 +34,7 @@ export const DISCOVERIES: readonly Discovery[] = [
   { fence: 'a lease is the reader’s own', scenario: 'two readers', breaks: 'C4' },
   { fence: 'row read after apply', scenario: 'events without versions', breaks: 'C2' },
   { fence: 'row read after lease', scenario: 'two readers', breaks: 'C4' },
+  { fence: 'wait for the missing row', scenario: 'created, told of before commit', breaks: 'C1' },
   { fence: 'the row decides', scenario: 'versions of now()', breaks: 'frozen' },
 ];
 

@@ -27,6 +27,8 @@ export const FENCES = [
   'row read after lease',
   /** `settle` keeps a record whose version is higher than the row's. */
   'the row decides',
+  /** An event with a version waits for a row that does not exist, where readers may remember that. */
+  'wait for the missing row',
 ] as const;
 
 export type Fence = (typeof FENCES)[number];

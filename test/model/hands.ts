@@ -82,9 +82,8 @@ function emitJudged(told: Told, what: string, result: string, { next, violation 
  * attempt for its event reads the row after that.
  */
 export function overNow(state: State, worker: WorkerState): number {
-  const awaited = state.row === null && state.pending !== null;
   return worker.held
-    .filter(({ tx, stage }) => stage === 'batch' && !isOpen(state.phases[tx]) && !awaited)
+    .filter(({ tx, stage }) => stage === 'batch' && !isOpen(state.phases[tx]))
     .reduce((bits, { tx }) => bits | (1 << tx), 0);
 }
 
@@ -96,9 +95,11 @@ function isBehind(
   { scenario, fences }: World,
 ): boolean {
   const event = state.events[tx];
+  const awaited = scenario.negativeEntries === true && fences.has('wait for the missing row');
   if (!event || mode === undefined || mode.database === 'none') return false;
-  if (worker.row === null) return mode.database === 'Worker' || scenario.waitsForMissingRow === true;
   const wanted = versionOf(event, mode.source);
+  if (worker.row === null && mode.database === 'Worker') return true;
+  if (worker.row === null) return awaited && wanted !== NONE;
   const present = versionOf(worker.row, mode.source);
   return fences.has('wait for the row') && wanted !== NONE && present !== NONE && present < wanted;
 }

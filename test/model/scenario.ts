@@ -68,12 +68,11 @@ export interface Scenario {
   readonly readers: readonly number[];
   /** Sources by which the TTL table may call a reader's version. Default: the column that it reads. */
   readonly labels?: readonly number[];
+  /** `ttl.absentSeconds` is not 0. */
   readonly negativeEntries?: boolean;
   readonly faults: Faults;
   /** The most messages in one batch. Default: 1. */
   readonly batch?: number;
-  /** A versioned event waits for a missing row as for one that is behind. */
-  readonly waitsForMissingRow?: boolean;
   /** Delivery, retry and acknowledgement as steps of their own. */
   readonly stepwise?: boolean;
   /** Rows of the database are what the greatest event says when all is quiet. */

@@ -126,7 +126,6 @@ export const SCENARIOS: readonly Scenario[] = [
     readers: [1, 1],
     workers: [writeThrough, writeThrough],
     negativeEntries: true,
-    waitsForMissingRow: true,
     faults: { expiry: true, duplicates: true },
   },
   {
@@ -336,16 +335,6 @@ export const LIMITS: readonly Scenario[] = [
     workers: [writing, writeThrough],
     greatestWins: true,
     limit: 'W9',
-  },
-  {
-    ...base,
-    name: 'created, told of before commit, row not awaited',
-    about: 'readers go on denying an order that was created, for as long as a negative entry lasts',
-    row: null,
-    cached: false,
-    transactions: [{ does: 'insert', status: 'N', version: 1, publish: 'before' }],
-    negativeEntries: true,
-    limit: 'C1',
   },
 ];
 
