@@ -27,8 +27,16 @@ const COLUMNS = `id::text AS id, order_id AS "orderId", exchange, routing_key AS
     message_id AS "messageId", content_type AS "contentType", headers, body,
     floor(extract(epoch FROM created_at))::int AS "createdAtSeconds", attempts`;
 
+/**
+ * How many events are looked at by one claim. So neither many that wait for another attempt, nor many that follow one
+ * that waits, can make a claim slow: they are passed over, one window after the other.
+ */
+const WINDOW = 5_000;
+
 export interface RelayStatements {
-  /** $1 how many orders, $2 exchanges to leave alone. */
+  /** $1 the id before the window. Gives the last id of the window; no row: it reaches to the end. */
+  readonly window: string;
+  /** $1 how many orders, $2 exchanges to leave alone, $3 and $4 the ids before and at the end of the window. */
   readonly claim: string;
   /** $1 ids. */
   readonly remove: string;
@@ -46,11 +54,16 @@ export interface RelayStatements {
 export function relayStatements(name: TableName): RelayStatements {
   const table = quotedTable(name);
   return {
-    claim: `WITH heads AS MATERIALIZED (
-  SELECT head.id, head.order_id FROM ${table} head
-  WHERE head.next_attempt_at <= now() AND head.exchange <> ALL ($2::text[])
+    window: `SELECT id::text AS id FROM ${table} WHERE id > $1::bigint ORDER BY id OFFSET ${WINDOW - 1} LIMIT 1`,
+    claim: `WITH due AS MATERIALIZED (
+  SELECT min(id) AS id FROM ${table}
+  WHERE id > $3::bigint AND id <= $4::bigint AND next_attempt_at <= now() AND exchange <> ALL ($2::text[])
+  GROUP BY order_id ORDER BY 1),
+heads AS MATERIALIZED (
+  SELECT head.id, head.order_id FROM due JOIN ${table} head ON head.id = due.id
+  WHERE head.id > $3::bigint AND head.id <= $4::bigint AND head.next_attempt_at <= now()
     AND NOT EXISTS (SELECT FROM ${table} earlier WHERE earlier.order_id = head.order_id AND earlier.id < head.id)
-  ORDER BY head.id LIMIT $1 FOR UPDATE OF head SKIP LOCKED)
+  LIMIT $1 FOR UPDATE OF head SKIP LOCKED)
 SELECT claimed.* FROM heads CROSS JOIN LATERAL (
   SELECT ${COLUMNS} FROM ${table} event WHERE event.order_id = heads.order_id AND event.id >= heads.id
   ORDER BY event.id LIMIT ${FOLLOWERS}) claimed`,

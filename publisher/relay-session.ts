@@ -18,6 +18,10 @@ export interface Measure {
 /** What was left undone by a transaction that was cut off ends on the server after so many timeouts. */
 const PATIENCE = 4;
 
+/** Of a bigint. */
+const FIRST_ID = String(-(2n ** 63n));
+const LAST_ID = String(2n ** 63n - 1n);
+
 /** One connection to the database: it listens, and claims in transactions. Every method throws when it is lost. */
 export class RelaySession {
   readonly #client: OutboxClient;
@@ -67,9 +71,20 @@ export class RelaySession {
   async claim(orders: number, exceptExchanges: readonly string[]): Promise<OutboxRow[]> {
     const longest = this.#timeout * PATIENCE;
     await this.#query(`BEGIN; SET LOCAL idle_in_transaction_session_timeout = ${longest}`);
-    const { rows } = await this.#query(this.#statements.claim, [orders, exceptExchanges]);
-    if (rows.length === 0) await this.#query('ROLLBACK');
-    return rows as OutboxRow[];
+    for (let before = FIRST_ID; before !== LAST_ID; ) {
+      const last = await this.#endOfWindow(before);
+      const { rows } = await this.#query(this.#statements.claim, [orders, exceptExchanges, before, last]);
+      if (rows.length > 0) return rows as OutboxRow[];
+      before = last;
+    }
+    await this.#query('ROLLBACK');
+    return [];
+  }
+
+  async #endOfWindow(before: string): Promise<string> {
+    const { rows } = await this.#query(this.#statements.window, [before]);
+    const [end] = rows as { readonly id: string }[];
+    return end?.id ?? LAST_ID;
   }
 
   async finish(confirmed: readonly string[], postponed: readonly Postponed[]): Promise<void> {
