@@ -66,7 +66,11 @@ export const WORKER_MUTANTS: readonly Mutant[] = [
         replace: 'this.#underWay.delete(orderId);',
       },
     ],
-    killers: [unit('worker-turns'), schedules('two batches of one worker')],
+    killers: [
+      unit('worker-turns'),
+      unit('worker-two-batches', 'an apply of its own'),
+      schedules('two batches of one worker'),
+    ],
   },
   {
     fence: 'turns',
@@ -101,14 +105,14 @@ export const WORKER_MUTANTS: readonly Mutant[] = [
     without: 'a message on its way to another queue is acknowledged when it is sent',
     patches: [
       {
-        file: 'worker/rerouting.ts',
-        find: '    const result = await this.#publish(parcel.message);',
-        replace: `    this.#completions.finish(parcel.delivery, this.#outcome);
-    this.#completions.flushSoon();
-    const result = await this.#publish(parcel.message);`,
+        file: 'worker/dispatch.ts',
+        find: '    const result = await this.#options.publish(parcel.message);',
+        replace: `    parcel.confirmed();
+    this.#options.completions.flushSoon();
+    const result = await this.#options.publish(parcel.message);`,
       },
     ],
-    killers: [unit('worker-rerouting', 'confirmed')],
+    killers: [unit('worker-dispatch', 'before the broker has confirmed')],
   },
   {
     fence: 'contiguous prefix',
@@ -133,5 +137,55 @@ export const WORKER_MUTANTS: readonly Mutant[] = [
       },
     ],
     killers: [unit('worker-batch', 'goes to the channel that delivered')],
+  },
+  {
+    fence: 'channel identity: the newest channel',
+    without: 'an acknowledgement goes to whichever channel is open',
+    patches: [
+      {
+        file: 'worker/consuming-channel.ts',
+        find: '/** A channel with at most one consumer',
+        replace: 'const newest = new Map<string, Channel>();\n\n/** A channel with at most one consumer',
+      },
+      {
+        file: 'worker/consuming-channel.ts',
+        find: '    this.#channel = channel;',
+        replace: '    this.#channel = channel;\n    newest.set(queue, channel);',
+      },
+      {
+        file: 'worker/consuming-channel.ts',
+        find: '    if (!this.#open) return;\n    try {',
+        replace: '    try {',
+      },
+      {
+        file: 'worker/consuming-channel.ts',
+        find: '      this.#channel.ack(',
+        replace: '      newest.get(this.queue)?.ack(',
+      },
+      {
+        file: 'worker/completions.ts',
+        find: '    if (!source.open) return;\n    source.acknowledgements.done',
+        replace: '    source.acknowledgements.done',
+      },
+    ],
+    killers: [{ file: 'test/integration/worker-channel.test.ts', names: 'a cut channel' }],
+  },
+  {
+    fence: 'the reader reads after its lease',
+    without: 'a reader fills what it read before it had the lease',
+    patches: [
+      {
+        file: 'cache/leased-loading.ts',
+        find: '    const lease = await this.#acquire(orderId, loader);',
+        replace:
+          '    const early = await loader.load(orderId);\n    const lease = await this.#acquire(orderId, loader);',
+      },
+      {
+        file: 'cache/leased-loading.ts',
+        find: 'this.#loadAndFill(orderId, lease.token, loader)',
+        replace: 'this.#loadAndFill(orderId, lease.token, { ...loader, load: async () => early })',
+      },
+    ],
+    killers: [schedules('published after its commit, the order absent')],
   },
 ];

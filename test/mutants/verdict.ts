@@ -10,12 +10,19 @@ export interface Results {
 
 const TEST_TIMEOUT_MS = 120_000;
 
+/** More schedules than in `make test`: which of them are played is chosen at random. */
+const SHARES = { PROTOCOL_SCHEDULES: '400', PROTOCOL_SEED: '1', ORDERCACHE_SCHEDULE_SEED: '1' };
+
 /** Runs the killer's tests in a process of its own. */
 export async function runTests(directory: string, { file, names }: Killer): Promise<Results> {
   const pattern = names === undefined ? [] : [`--test-name-pattern=${names}`];
   const options = ['--no-warnings', '--test', '--test-reporter=tap', '--test-force-exit'];
   const args = [...options, `--test-timeout=${TEST_TIMEOUT_MS}`, ...pattern, file];
-  const child = spawn(process.execPath, args, { cwd: directory, stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn(process.execPath, args, {
+    cwd: directory,
+    env: { ...process.env, ...SHARES },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
   const passed = new Set<string>();
   const failed = new Set<string>();
   for await (const line of createInterface({ input: child.stdout })) {

@@ -4,8 +4,9 @@ import type { RedisConnection } from '../../cache/connect.ts';
 import { RedisFailure } from '../../cache/failure.ts';
 import { orderKey } from '../../cache/keys.ts';
 import { OrderCache } from '../../cache/order-cache.ts';
+import type { Row, VersionedRow } from '../../cache/record.ts';
 import type { TtlTable } from '../../cache/ttl-table.ts';
-import { ORDERS, SOURCES, type Step } from './commands.ts';
+import { ORDERS, type Says, SOURCES, type Step } from './commands.ts';
 import { type Entry, type Life, Twin } from './twin.ts';
 
 const TABLE: TtlTable = {
@@ -43,7 +44,7 @@ export class Play {
   readonly #ground: Ground;
   readonly #caches: ReadonlyMap<string | null, OrderCache>;
   readonly #name: string;
-  readonly #leases: string[] = [];
+  readonly #leases: { readonly order: string; readonly token: string }[] = [];
   readonly #tickets: string[] = [];
   /** When the record of an order was written, as Redis says, and by which write. */
   readonly #written = new Map<string, { readonly writes: number; readonly updatedAt: string }>();
@@ -97,18 +98,18 @@ export class Play {
       }
       case 'fill': {
         const { order, row } = step;
-        const token = earlier(this.#leases, step.earlier);
+        const token = this.#leaseOf(step);
         const outcome = cache.fill(this.#id(order), token, row, table);
         return one(order, outcome, () => this.twin.fill(order, token, row, source, LIFE));
       }
       case 'fillAbsent': {
         const { order } = step;
-        const token = earlier(this.#leases, step.earlier);
+        const token = this.#leaseOf(step);
         const outcome = cache.fillAbsent(this.#id(order), token, TABLE.absentSeconds);
         return one(order, outcome, () => this.twin.fillAbsent(order, token, TABLE.absentSeconds * 1000));
       }
       case 'release': {
-        const token = earlier(this.#leases, step.earlier);
+        const token = this.#leaseOf(step);
         const outcome = cache.release(this.#id(step.order), token);
         return one(step.order, outcome, () => this.twin.release(step.order, token));
       }
@@ -116,9 +117,13 @@ export class Play {
         return this.#mark(step.orders, cache);
       case 'drop': {
         const { orders } = step;
-        const applied = orders.map(({ order, expected }) => ({ orderId: this.#id(order), expected }));
+        const events = orders.map(({ order, says }) => ({
+          order,
+          expected: versioned(this.#resolve(order, says)),
+        }));
+        const applied = events.map(({ order, expected }) => ({ orderId: this.#id(order), expected }));
         const outcome = cache.apply('drop', applied).then(({ outcomes }) => outcomes);
-        const expected = () => orders.map(({ order, expected }) => this.twin.drop(order, expected, source));
+        const expected = () => events.map((event) => this.twin.drop(event.order, event.expected, source));
         return { touched: orders.map(({ order }) => order), outcome, expected };
       }
       case 'settle':
@@ -133,7 +138,7 @@ export class Play {
     const outcome = cache.lease(this.#id(order), lifeMs);
     const expected = (real: unknown) => {
       const token = tokenOf(real);
-      if (token !== undefined) this.#leases.unshift(token);
+      if (token !== undefined) this.#leases.unshift({ order, token });
       const wanted = this.twin.lease(order, token ?? 'none was given', lifeMs);
       return wanted.kind === 'granted' ? { ...wanted, token } : wanted;
     };
@@ -162,16 +167,30 @@ export class Play {
   }
 
   #settle(step: Step & { do: 'settle' }, cache: OrderCache, table: TtlTable | null): Begun {
-    const { orders, source } = step;
+    const { source } = step;
     const ticket = earlier(this.#tickets, step.earlier);
-    const rows = orders.map(({ order, row }) => ({ orderId: this.#id(order), row }));
+    const rows = step.orders.map(({ order, says }) => ({ order, row: this.#resolve(order, says) }));
+    const settled = rows.map(({ order, row }) => ({ orderId: this.#id(order), row }));
     const life = table === null ? null : LIFE;
-    const expected = () => orders.map(({ order, row }) => this.twin.settle(order, ticket, row, source, life));
+    const expected = () => rows.map(({ order, row }) => this.twin.settle(order, ticket, row, source, life));
     return {
-      touched: orders.map(({ order }) => order),
-      outcome: cache.settle(ticket, table, rows),
+      touched: rows.map(({ order }) => order),
+      outcome: cache.settle(ticket, table, settled),
       expected,
     };
+  }
+
+  /** A token of the order, or else one that is not its own. */
+  #leaseOf({ order, earlier: which }: { order: string; earlier: number }): string {
+    const own = this.#leases.filter((lease) => lease.order === order)[which];
+    return own?.token ?? this.#leases[0]?.token ?? 'never given';
+  }
+
+  #resolve(order: string, says: Says): Row | null {
+    if (typeof says !== 'string') return says;
+    const entry = this.twin.entries.get(order);
+    const { status, version } = entry?.kind === 'record' ? entry.record : { status: 'NEW', version: '1' };
+    return { status: says === 'the same' ? status : `not ${status}`, version };
   }
 
   /** Not the protocol: time, Redis, and others. */
@@ -258,6 +277,10 @@ const nothing = () => undefined;
 
 function one(order: string, outcome: Promise<unknown>, expected: () => unknown): Begun {
   return { touched: [order], outcome, expected };
+}
+
+function versioned(row: Row | null): VersionedRow | null {
+  return row?.version == null ? null : { status: row.status, version: row.version };
 }
 
 function earlier(tokens: readonly string[], which: number): string {

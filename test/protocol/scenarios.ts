@@ -13,6 +13,8 @@ export interface Scenario {
   readonly row: Change | null;
   /** Whether the row is in the cache before. */
   readonly cached: boolean;
+  /** Where workers write the row: what it says in the end. */
+  readonly winner?: string;
   readonly actors: (on: Cast) => readonly Actor[];
 }
 
@@ -253,6 +255,7 @@ export const SCENARIOS: readonly Scenario[] = [
     name: 'the worker writes the row',
     row: OLD,
     cached: true,
+    winner: NEWER.status,
     actors: (on) => [
       on.announcer('MES', [NEW]),
       on.announcer('CRM', [NEWER]),
@@ -265,6 +268,7 @@ export const SCENARIOS: readonly Scenario[] = [
     name: 'the worker writes the row by its version, ReadThrough',
     row: OLD,
     cached: false,
+    winner: NEWER.status,
     actors: (on) => [
       on.announcer('MES', [NEWER, NEW]),
       ...on.workers('worker', { strategy: 'ReadThrough', versioned: true, writer: 'Worker' }),
@@ -301,16 +305,18 @@ export async function openSchedule(
     order.history.push(row.status);
     if (cached) await stage.reader(2 * lane).get(order.orderId);
   }
-  return new Schedule(stage, order, scenario.actors(new Cast(stage, order, lane)));
+  return new Schedule(stage, order, scenario.actors(new Cast(stage, order, lane)), scenario.winner);
 }
 
 class Schedule implements Play {
   readonly actors: readonly Actor[];
   readonly #stage: Stage;
   readonly #order: Order;
+  readonly #winner: string | undefined;
   #seen: string | undefined;
 
-  constructor(stage: Stage, order: Order, actors: readonly Actor[]) {
+  constructor(stage: Stage, order: Order, actors: readonly Actor[], winner?: string) {
+    this.#winner = winner;
     this.#stage = stage;
     this.#order = order;
     this.actors = actors;
@@ -337,6 +343,7 @@ class Schedule implements Play {
     const order = this.#order;
     const row = await this.#row();
     const { status, lease } = await this.#stage.look(order.orderId);
+    if (this.#winner !== undefined && row !== this.#winner) return `the row says ${row}, an older event won`;
     if (status !== undefined && status !== row) return `C1: the cache says ${status}, the row ${row}`;
     if (lease === 'absent' && row !== undefined) return `C1: the cache says absent, the row ${row}`;
     if (order.unacknowledged > 0 || order.hasMessages) return 'an event was not finished';

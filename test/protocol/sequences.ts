@@ -40,7 +40,7 @@ export interface SequenceOptions {
 }
 
 /** A sequence has so many shorter ones that it could go on for hours. */
-const SHRINK_FOR_MS = 15_000;
+const SHRINK_FOR_MS = 5_000;
 
 /** Plays sequences of commands one after another. @throws Error with seed, path and the shortest sequence */
 export async function playSequences(ground: Ground, options: SequenceOptions, tally: Tally): Promise<void> {
