@@ -128,6 +128,22 @@ describe('an event that no broker takes', () => {
     );
   });
 
+  it('stays in front of others by the thousand, and does not hide them', async (t) => {
+    const { database, relay, arrived } = await outboxStage(t);
+    await database.pool.query(`INSERT INTO order_outbox (order_id, exchange, routing_key, body, next_attempt_at)
+      SELECT CASE WHEN n <= 6000 THEN 'W' ELSE 'W' || n END, 'mes', 'mes.x', '{}',
+        CASE WHEN n = 1 OR n > 6000 THEN 'infinity'::timestamptz ELSE '-infinity' END FROM generate_series(1, 12000) n`);
+    await outbox.enqueue(database.pool, { orderId: 'A', status: '1' });
+    const waiting = relay();
+    await soon('published', () => arrived.length > 0);
+    await soon('deleted', async () => (await pending(database)) === 12_000);
+    await soon('measured', () => waiting.status().pending >= 12_000);
+    assert.deepEqual(
+      arrived.map(({ orderId }) => orderId),
+      ['A'],
+    );
+  });
+
   it('because its exchange is missing, hinders nobody else and goes out when the exchange is there', async (t) => {
     const { database, relay, arrived, channel, failures } = await outboxStage(t);
     const crm = createOutbox({ exchange: 'crm', routingKey: 'crm.order' });
