@@ -1,5 +1,5 @@
 import { k8s } from 'cdk8s-plus-27';
-import { ttlTableKey } from '../api/names.ts';
+import { catchUpKey, ttlTableKey } from '../api/names.ts';
 import { type Account, type Accounts, sha256 } from './manifests-accounts.ts';
 import type { Server } from './manifests-server.ts';
 
@@ -16,14 +16,15 @@ maxmemory-policy volatile-lru
 `;
 
 /**
- * Least rights. Workers and operator share an account, since the policy names one Secret. `info` is what clients ask
- * on connecting; it is in the category @dangerous, which is taken away whole.
+ * Least rights. Workers, maintenance pod and operator share an account, since the policy names one Secret. `info` is
+ * what clients ask on connecting, and tells the maintenance pod of a failover; it is in the category @dangerous, which
+ * is taken away whole.
  */
 export function redisAcl(accounts: Accounts, keyPrefix: string): string {
   const table = ttlTableKey(keyPrefix);
   const recordCommands = '+eval +evalsha +hmget +hset +hdel +del +pexpire +time +get';
   const rights: Partial<Record<Account, string>> = {
-    worker: `~${keyPrefix}* ~${table} +@connection ${recordCommands} +set +scan +unlink -@dangerous +info`,
+    worker: `~${keyPrefix}* ~${table} ~${catchUpKey(keyPrefix)} +@connection ${recordCommands} +set +scan +unlink -@dangerous +info`,
     readers: `~${keyPrefix}* %R~${table} +@connection ${recordCommands} +hget -@dangerous +info`,
     auditor: '%R~* +@connection +@read -@dangerous +info',
   };

@@ -121,7 +121,7 @@ export class PolicyOnCluster {
 
   /** Worker pods that are there, those that are ending included. */
   async workers(): Promise<readonly Pod[]> {
-    const selector = `ordercache.io/policy=${POLICY}`;
+    const selector = `ordercache.io/policy=${POLICY},app.kubernetes.io/name=order-cache-worker`;
     const { items } = await this.#kubectl.json<{ items: Pod[] }>([
       'get',
       'pods',

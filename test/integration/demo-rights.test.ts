@@ -24,6 +24,7 @@ import type { ReleaseResult } from '../../operator/ports.ts';
 import { createTopology } from '../../operator/topology.ts';
 import { ownRedis, type Scope, testVhost } from '../servers/index.ts';
 import { SOURCE, TABLE } from './cache-world.ts';
+import { catchUpStage } from './catch-up-stage.ts';
 import { credentialsFor, policyWith } from './operator-policy.ts';
 
 const keyPrefix = 'order:';
@@ -71,6 +72,14 @@ describe("The demo's accounts in Redis", () => {
       count: 1,
     });
     assert.equal((await deleteTtlTable(connection, keyPrefix, TABLE.owner)).kind, 'Deleted');
+  });
+
+  it('let the maintenance pod walk through the orders and keep how far it is', async (t) => {
+    const stage = await catchUpStage(t, (await demoRedis(t))('worker'), { keyPrefix });
+    await stage.rows(['A1'], 'SENT', 2);
+    await stage.records(['A1', 'A2'], 'NEW', 1);
+    const { orders, updated, dropped } = await (await stage.maintenance()).completed();
+    assert.deepEqual({ orders, updated, dropped }, { orders: 2, updated: 1, dropped: 1 });
   });
 
   it('let readers see the TTL table but not change it, nor walk through the keys', async (t) => {
