@@ -1,9 +1,10 @@
 import { type Malformed, malformed } from './event.ts';
-import type { BodyProperties, Opened } from './event-body.ts';
+import type { BodyProperties } from './event-body.ts';
 import { emptyTree, type Tree } from './json-pointer.ts';
 
 /** `cloudEvents:` and `cloudEvents_` of the AMQP binding, `ce-` of the RabbitMQ and HTTP bindings. */
-const PREFIXED = /^(?:cloudEvents[:_]|ce-)(.+)$/;
+const PREFIXES = ['cloudEvents_', 'cloudEvents:', 'ce-'] as const;
+const VERSION_HEADERS = PREFIXES.map((prefix) => `${prefix}specversion`);
 const STRUCTURED = /^application\/cloudevents/i;
 
 /**
@@ -12,24 +13,36 @@ const STRUCTURED = /^application\/cloudevents/i;
  */
 export function modeOf({ contentType, headers = {} }: BodyProperties): 'Structured' | 'Binary' {
   if (STRUCTURED.test(String(contentType ?? ''))) return 'Structured';
-  return Object.keys(headers).some((name) => PREFIXED.exec(name)?.[1] === 'specversion')
-    ? 'Binary'
-    : 'Structured';
+  return VERSION_HEADERS.some((name) => Object.hasOwn(headers, name)) ? 'Binary' : 'Structured';
+}
+
+/** A CloudEvent without its data. */
+export interface AttributesOnly {
+  readonly kind: 'Opened';
+  readonly document: Tree;
 }
 
 /** The attributes as they stand in the JSON of structured mode. */
-export function cloudEventOfHeaders({ contentType, headers = {} }: BodyProperties): Opened | Malformed {
+export function cloudEventOfHeaders({
+  contentType,
+  headers = {},
+}: BodyProperties): AttributesOnly | Malformed {
   const document: Tree = emptyTree();
-  for (const [header, value] of Object.entries(headers)) {
-    const name = PREFIXED.exec(header)?.[1];
+  for (const header of Object.keys(headers)) {
+    const name = nameOf(header);
     if (name === undefined || name === 'data' || name === 'data_base64') continue;
-    const attribute = attributeOf(name, value);
+    const attribute = attributeOf(name, headers[header]);
     if (name in document && document[name] !== attribute)
       return malformed('DuplicateField', 'expected one value, got two under different prefixes', `/${name}`);
     if (attribute !== undefined) document[name] = attribute;
   }
   if (typeof contentType === 'string') document.datacontenttype = contentType;
   return { kind: 'Opened', document };
+}
+
+function nameOf(header: string): string | undefined {
+  for (const prefix of PREFIXES) if (header.startsWith(prefix)) return header.slice(prefix.length);
+  return undefined;
 }
 
 /** Attributes of CloudEvents itself; none of them is a number or a Boolean. */

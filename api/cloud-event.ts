@@ -34,7 +34,9 @@ function binary(
   const opened = cloudEventOfHeaders(properties);
   if (opened.kind === 'Malformed' || !settings.firstNames.has('data')) return opened;
   const data = bodyJson(bytes, properties, settings, parse);
-  return data.kind === 'Json' ? withData(opened.document, data.value) : data;
+  if (data.kind === 'Malformed') return data;
+  opened.document.data = data.value;
+  return opened;
 }
 
 function structured(
