@@ -1,13 +1,12 @@
 import type { Mutant } from './mutant.ts';
 
 const BROKER = 'worker/broker.ts';
-const HANDLE = 'worker/handle.ts';
 
 const worker = (names: string) => ({ file: 'test/integration/worker-confirmation.test.ts', names });
 const publisher = (names: string) => ({ file: 'test/integration/publisher-confirmation.test.ts', names });
 const unit = (names: string) => ({ file: 'test/unit/worker-confirmation.test.ts', names });
 
-/** The fences of confirmations: after the effect, before the acknowledgement, and at nobody else's expense. */
+/** The fences of confirmations: before the acknowledgement, and at nobody else’s expense. */
 export const CONFIRMATION_MUTANTS: readonly Mutant[] = [
   {
     fence: 'confirmation before acknowledgement',
@@ -26,22 +25,6 @@ export const CONFIRMATION_MUTANTS: readonly Mutant[] = [
       },
     ],
     killers: [worker('exchange is missing'), worker('killed while it cannot confirm')],
-  },
-  {
-    fence: 'effect before confirmation',
-    without: 'an event is confirmed before the cache is right',
-    patches: [
-      {
-        file: HANDLE,
-        find: '  for (const result of await isolatingFailures(orders, riding)) {\n',
-        replace: `  for (const { events } of orders)
-    for (const { delivery, event } of events)
-      worker.perform(delivery, { kind: 'Finished', outcome: 'updated' }, event);
-  for (const result of await isolatingFailures(orders, riding)) {
-`,
-      },
-    ],
-    killers: [worker('no reader sees the state before'), publisher('a reader sees the change')],
   },
   {
     fence: 'reply addresses by their kind',
