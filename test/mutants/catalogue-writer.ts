@@ -119,6 +119,6 @@ export const WRITER_MUTANTS: readonly Mutant[] = [
     patches: [
       { file: STATE, find: 'if (isComplete && isSame && !place.unsettled)', replace: 'if (isComplete)' },
     ],
-    killers: [unit('maintenance', 'is complete when every master was walked')],
+    killers: [unit('maintenance', 'begins again at every master')],
   },
 ];
