@@ -41,6 +41,7 @@ export interface Policy extends KubeObject {
     readonly desiredReplicas?: number;
     readonly backlog?: number;
     readonly deadLetters?: number;
+    readonly catchUp?: { readonly state: string; readonly trigger?: string; readonly updated: number };
   };
 }
 

@@ -88,13 +88,18 @@ export class Shop {
    */
   async change(by: Initiator, ids: readonly string[], status: string, pauseMilliseconds = 0): Promise<void> {
     for (const chunk of chunks(ids)) {
-      await this.#database.query(
-        'UPDATE orders SET status = $2, version = version + 1, updated_at = now() WHERE id = ANY($1::text[])',
-        [chunk, status],
-      );
+      await this.changeUnheard(chunk, status);
       await Promise.all(chunk.map((orderId) => this.#publish(by, orderId, status)));
       await sleep(pauseMilliseconds);
     }
+  }
+
+  /** Changes the rows; the events are lost. */
+  async changeUnheard(ids: readonly string[], status: string): Promise<void> {
+    await this.#database.query(
+      'UPDATE orders SET status = $2, version = version + 1, updated_at = now() WHERE id = ANY($1::text[])',
+      [ids, status],
+    );
   }
 
   async #publish(by: Initiator, orderId: string, status: string): Promise<void> {

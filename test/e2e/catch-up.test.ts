@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import { after, before, it } from 'node:test';
+import { PolicyOnCluster } from './policy.ts';
+import { NAMESPACE, openScene, type Scene } from './scene.ts';
+import { Shop } from './shop.ts';
+
+let scene: Scene;
+let policy: PolicyOnCluster;
+let shop: Shop;
+
+before(async () => {
+  scene = await openScene();
+  policy = new PolicyOnCluster(scene.kubectl);
+  shop = new Shop(scene.connections);
+  await policy.apply({ scaling: { minReplicas: 0, maxReplicas: 1 } });
+  await policy.ready();
+});
+after(async () => {
+  await shop.close();
+  await policy.delete();
+});
+
+it('orders whose events were lost are put right on request, while there is no worker', async () => {
+  const ids = await shop.makeOrders(200);
+  await scene.kubectl.until('the maintenance pod runs', 120, async () => {
+    return (await policy.condition('MaintenanceReady'))?.status === 'True';
+  });
+  await scene.kubectl.until('the orders are cached', 60, () => shop.readIntoCache(ids));
+  await shop.changeUnheard(ids, 'LOST');
+  assert.equal((await shop.stale(ids)).length, ids.length);
+  assert.equal((await policy.workers()).length, 0);
+
+  const annotation = `ordercache.io/catch-up=${Date.now()}`;
+  await scene.kubectl.run(['annotate', 'ocp', 'orders', '-n', NAMESPACE, '--overwrite', annotation]);
+  await scene.kubectl.until('nothing is stale', 60, async () => (await shop.stale(ids)).length === 0);
+  assert.equal((await shop.records(ids)).size, ids.length, 'they are written, not dropped');
+  await scene.kubectl.until('the status says so', 30, async () => {
+    const seen = (await policy.get()).status.catchUp;
+    return seen?.state === 'Completed' && seen.trigger === 'Requested' && seen.updated >= ids.length;
+  });
+  assert.match((await policy.notes('CatchUpStarted')).join(), /ordercache\.io\/catch-up has another value/);
+  assert.match((await policy.notes('CatchUpCompleted')).join(), /orders in Redis were compared/);
+});
