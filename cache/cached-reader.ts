@@ -13,7 +13,7 @@ import { connectAs } from './renewed-connection.ts';
 import { followTtlTable, type TtlTableFollower } from './ttl-table-follower.ts';
 
 /** Orders of one `getMany` that are worked on at a time: what Redis answers well within its deadline. */
-const PORTION = 1000;
+const PORTION = 250;
 
 type Settled = PromiseSettledResult<OrderStatus | null>;
 

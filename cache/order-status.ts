@@ -25,7 +25,7 @@ export interface Reader {
   get(orderId: string): Promise<OrderStatus | null>;
   /**
    * The same for many orders, each of which may fail by itself: one pipeline to Redis and one call of `loadMany` for
-   * up to 1,000 at a time. Shares its reads of the database with `get`. Never rejects because of Redis or the database.
+   * up to 250 at a time. Shares its reads of the database with `get`. Never rejects because of Redis or the database.
    */
   getMany(orderIds: Iterable<string>): Promise<OrderStatuses>;
   /** Ends the connection to Redis. Calls in flight end by way of the database. */

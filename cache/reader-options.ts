@@ -5,7 +5,10 @@ import type { CredentialsCallback, RedisCredentials } from './renewed-connection
 /** What `load` found: the columns of the policy's `spec.database`. */
 export interface LoadedRow {
   readonly status: string;
-  /** The policy's version column; leave it out, or null, when it is not read. A whole number. */
+  /**
+   * The policy's version column, a whole number; leave it out, or null, when it is not read. A `timestamptz` column as
+   * microseconds since 1970: `(extract(epoch FROM version) * 1000000)::bigint::text`.
+   */
   readonly version?: string | number | bigint | null;
 }
 
@@ -27,7 +30,7 @@ export interface ReaderOptions {
   readonly load: (orderId: string, signal: AbortSignal) => Promise<LoadedRow | null>;
   /**
    * Reads many orders in one statement, under the same conditions as `load`. An order that is not among the keys does
-   * not exist; keys that were not asked for are ignored. `getMany` calls it once for up to 1,000 missing orders.
+   * not exist; keys that were not asked for are ignored. `getMany` calls it once for up to 250 missing orders.
    * Without it, `getMany` calls `load` for each, `maxConcurrentLoads` at a time. Ids that no event can have are always
    * read by `load`, one at a time, so that one that the database refuses fails alone.
    */

@@ -99,7 +99,8 @@ test('the holder of some leases is dead: its orders are read together, and its l
   const { orders, failures } = await reader.getMany(ids(30));
   assert.equal(failures.size, 0);
   assert.ok(ids(30).every((id) => orders.get(id)?.from === 'database'));
-  assert.deepEqual(database.batches, [ids(30).slice(20), ids(20)]);
+  const batches = database.batches.map((batch) => [...batch].sort());
+  assert.deepEqual(batches, [ids(30).slice(20), ids(20).sort()]);
   assert.deepEqual(Object.keys(await world.hash('O0')), ['lease']);
 });
 
@@ -198,16 +199,16 @@ test('a key that is no hash is read from the database, and does not make Redis l
   );
 });
 
-test('two thousand orders go through in portions', async (t) => {
-  const { reader, database } = await readingMany(t, await activeWorld(t));
-  fill(database, ids(2500));
-  const first = await reader.getMany(ids(2500));
-  assert.equal(first.orders.size, 2500);
+test('a thousand orders go through in portions', async (t) => {
+  const { reader, database } = await readingMany(t, await activeWorld(t), { redisTimeoutMs: 2000 });
+  fill(database, ids(1100));
+  const first = await reader.getMany(ids(1100));
+  assert.equal(first.orders.size, 1100);
   assert.deepEqual(
     database.batches.map((batch) => batch.length),
-    [1000, 1000, 500],
+    [250, 250, 250, 250, 100],
   );
-  const second = await reader.getMany(ids(2500));
+  const second = await reader.getMany(ids(1100));
   assert.ok([...second.orders.values()].every((order) => order?.from === 'cache'));
 });
 
