@@ -37,7 +37,10 @@ function failedOver(state: State, noticed: boolean): State {
   };
 }
 
-/** The maintenance pod: every key that Redis has through apply, read, settle. */
+/**
+ * The maintenance pod: every key that Redis has through apply, and what that marks through read and settle. Without a
+ * database it only drops.
+ */
 export function catchUpSteps(state: State, world: World, emit: Emit): void {
   const { catchUp } = state;
   if (catchUp.phase === 'idle') {
@@ -54,30 +57,30 @@ export function catchUpSteps(state: State, world: World, emit: Emit): void {
 }
 
 function applyStep(state: State, { scenario, scripts }: World, emit: Emit): void {
-  const [mode] = scenario.workers;
-  if (state.entry === null || mode === undefined) {
+  if (state.entry === null) {
     emit('catch-up', 'scan', 'not there', withCatchUp(state, IDLE_CATCH_UP));
     return;
   }
-  for (const noTable of choices(scenario.faults.tableFlaps)) {
-    const ticket = freshToken(state);
-    const marking = mode.strategy === 'WriteThrough' && !noTable;
-    const { entry, result } = marking
-      ? scripts.mark(state.entry, ticket, false)
-      : scripts.drop(state.entry, null, mode.source);
-    const applied: CatchUpState = { due: false, phase: 'applied', ticket, row: null };
-    const catchUp = mode.database === 'none' ? IDLE_CATCH_UP : applied;
-    const next = withCatchUp(overtaking(withEntry(state, entry)), catchUp);
-    const what = marking ? 'apply (mark)' : 'apply (drop)';
-    emit('catch-up', what, result, next, created(state, entry) ?? olderRow(state, entry));
-  }
+  const ticket = freshToken(state);
+  const marking = scenario.workers[0]?.database !== 'none';
+  const { entry, result } = marking
+    ? scripts.mark(state.entry, ticket, false)
+    : scripts.drop(state.entry, null, 0);
+  const marked: CatchUpState = { due: false, phase: 'applied', ticket, row: null };
+  const catchUp = result === 'marked' ? marked : IDLE_CATCH_UP;
+  const next = withCatchUp(overtaking(withEntry(state, entry)), catchUp);
+  const what = marking ? 'apply (mark)' : 'apply (drop)';
+  emit('catch-up', what, result, next, created(state, entry) ?? olderRow(state, entry));
 }
 
+/** ReadThrough, or without a TTL table, what differs from its row is dropped. */
 function settleStep(state: State, { scenario, scripts }: World, emit: Emit): void {
   const { ticket, row, due } = state.catchUp;
-  const source = scenario.workers[0]?.source ?? 0;
-  for (const noTable of choices(scenario.faults.tableFlaps)) {
-    const { entry, result } = scripts.settle(state.entry, ticket, { row, source, mayWrite: !noTable }, false);
+  const [mode] = scenario.workers;
+  const writing = mode?.strategy === 'WriteThrough';
+  for (const noTable of choices(scenario.faults.tableFlaps && writing)) {
+    const settling = { row, source: mode?.source ?? 0, mayWrite: writing && !noTable };
+    const { entry, result } = scripts.settle(state.entry, ticket, settling, false);
     const next = withCatchUp(withEntry(state, entry), { ...IDLE_CATCH_UP, due });
     emit('catch-up', 'settle', result, next, created(state, entry) ?? olderRow(state, entry));
   }
