@@ -27,6 +27,7 @@ async function withDatabase(scope: Scope, max: number) {
   const { reader } = await reading(scope, await activeWorld(scope), {
     hooks,
     loadTimeoutMs: 700,
+    redisTimeoutMs: 2000,
     load: async (orderId) => {
       const { rows } = await pool.query(`SELECT ${columns} FROM orders WHERE id = $1`, [orderId]);
       return rows[0] ?? null;
