@@ -26,6 +26,8 @@ export type Command =
   | { readonly do: 'lease'; readonly order: string; readonly runsOut: boolean }
   | { readonly do: 'look'; readonly orders: readonly string[] }
   | { readonly do: 'fill'; readonly order: string; readonly earlier: number; readonly row: Row }
+  /** A reader that nobody comes between: lease and fill. */
+  | { readonly do: 'read'; readonly order: string; readonly row: Row }
   | { readonly do: 'fillAbsent'; readonly order: string; readonly earlier: number }
   | { readonly do: 'release'; readonly order: string; readonly earlier: number }
   | { readonly do: 'mark'; readonly orders: readonly string[] }
@@ -60,28 +62,36 @@ const says: fc.Arbitrary<Says> = fc.oneof(
   { weight: 1, arbitrary: fc.constant(null) },
   { weight: 2, arbitrary: fc.constantFrom('the same' as const, 'the same version' as const) },
 );
-const earlier = fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat(3) });
-const some = <T>(each: fc.Arbitrary<T>, name: (one: T) => string) =>
-  fc.uniqueArray(each, { minLength: 1, maxLength: ORDERS.length, size: 'max', selector: name });
+const earlier = fc.oneof({ weight: 6, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat(3) });
+const some = <T>(each: fc.Arbitrary<T>, name: (one: T) => string, maxLength: number = ORDERS.length) =>
+  fc.uniqueArray(each, { minLength: 1, maxLength, size: 'max', selector: name });
 const done = <const T extends string>(name: T) => fc.constant(name);
 const byName = ({ order: name }: { order: string }) => name;
 
+const settling = fc.record({
+  do: done('settle'),
+  orders: some(fc.record({ order, says }), byName),
+  earlier,
+  mayWrite: fc.integer({ min: 0, max: 3 }).map((n) => n > 0),
+});
+
+/** So often that many a record is there, is marked, and is settled before something else happens to it. */
 const changes = [
   fc.record({ do: done('lease'), order, runsOut: fc.integer({ min: 0, max: 19 }).map((n) => n === 0) }),
   fc.record({ do: done('lease'), order, runsOut: fc.constant(false) }),
   fc.record({ do: done('look'), orders: some(order, (name) => name) }),
   fc.record({ do: done('fill'), order, earlier, row }),
-  fc.record({ do: done('fill'), order, earlier, row }),
+  fc.record({ do: done('read'), order, row }),
+  fc.record({ do: done('read'), order, row }),
   fc.record({ do: done('fillAbsent'), order, earlier }),
   fc.record({ do: done('release'), order, earlier }),
   fc.record({ do: done('mark'), orders: some(order, (name) => name) }),
-  fc.record({ do: done('drop'), orders: some(fc.record({ order, says }), byName) }),
-  fc.record({
-    do: done('settle'),
-    orders: some(fc.record({ order, says }), byName),
-    earlier,
-    mayWrite: fc.integer({ min: 0, max: 3 }).map((n) => n > 0),
-  }),
+  fc.record({ do: done('mark'), orders: some(order, (name) => name) }),
+  fc.record({ do: done('drop'), orders: some(fc.record({ order, says }), byName, 2) }),
+  fc.record({ do: done('drop'), orders: some(fc.record({ order, says }), byName, 2) }),
+  settling,
+  settling,
+  settling,
   fc.record({ do: fc.constantFrom('expire' as const, 'evict' as const), order }),
 ] as const;
 const foreign = fc.record({ do: done('replaceByForeign'), order });

@@ -89,11 +89,16 @@ function ableOf({ actors }: Play): Actor[] {
   return actors.filter((actor) => actor.canStep);
 }
 
-function takeOne<T>(items: T[], random: () => number): T | undefined {
-  const index = Math.floor(random() * items.length);
-  const taken = items[index];
-  const last = items.pop();
-  if (last !== undefined && index < items.length) items[index] = last;
+/** One of the shorter ones: most are long, and a long one plays nearly the same once more. */
+function takeOne(branches: (readonly number[])[], random: () => number): readonly number[] | undefined {
+  let index = 0;
+  for (let draw = 0; draw < 8; draw += 1) {
+    const drawn = Math.floor(random() * branches.length);
+    if ((branches[drawn]?.length ?? 0) < (branches[index]?.length ?? 0) || draw === 0) index = drawn;
+  }
+  const taken = branches[index];
+  const last = branches.pop();
+  if (last !== undefined && index < branches.length) branches[index] = last;
   return taken;
 }
 

@@ -100,6 +100,8 @@ export class Play {
         const outcome = cache.fill(this.#id(order), token, row, table);
         return one(order, outcome, () => this.twin.fill(order, token, row, source, LIFE));
       }
+      case 'read':
+        return this.#read(step, cache, table);
       case 'fillAbsent': {
         const { order } = step;
         const token = this.#leaseOf(step);
@@ -148,6 +150,21 @@ export class Play {
       return wanted;
     };
     return { touched: [], outcome: ranOut, expected: expectedNow };
+  }
+
+  #read({ order, row, source }: Step & { do: 'read' }, cache: OrderCache, table: TtlTable): Begun {
+    const outcome = cache.lease(this.#id(order), LEASE_MS).then(async (lease) => {
+      const token = lease.kind === 'granted' ? lease.token : undefined;
+      const fill = token === undefined ? undefined : await cache.fill(this.#id(order), token, row, table);
+      return [token, lease.kind, fill?.kind];
+    });
+    const expected = (real: unknown) => {
+      const [token] = real as [string | undefined];
+      const lease = this.twin.lease(order, token ?? 'none was given', LEASE_MS);
+      const fill = token && this.twin.fill(order, token, row, source, LIFE);
+      return [token, lease.kind, fill ? fill.kind : undefined];
+    };
+    return { touched: [], outcome, expected };
   }
 
   #mark(orders: readonly string[], cache: OrderCache): Begun {
