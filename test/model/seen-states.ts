@@ -1,6 +1,6 @@
 /**
- * The states that were seen, each by 64 bits of hash: with ten million states the odds that two share one are about
- * one in 400,000.
+ * The states that were seen, each by 63 bits of hash: with ten million states the odds that two share one are about
+ * one in 200,000.
  */
 export class SeenStates {
   #slots = new Uint32Array(2 << 16);
