@@ -34,7 +34,7 @@ const UNSETTLED_PAUSE = 1_000;
 /** Keys compared together at most; also what SCAN is asked for. */
 const LARGEST_CHUNK = 500;
 /** SCAN calls in a second at most, however few of the keys that they pass are ours. */
-const MAX_SCANS_PER_SECOND = 100;
+const MAX_SCANS_PER_SECOND = 200;
 
 /** What the story needs of the world. */
 export interface CatchUpWorld {
