@@ -123,7 +123,8 @@ export class Play {
         }));
         const applied = events.map(({ order, expected }) => ({ orderId: this.#id(order), expected }));
         const outcome = cache.apply('drop', applied).then(({ outcomes }) => outcomes);
-        const expected = () => events.map((event) => this.twin.drop(event.order, event.expected, source));
+        const expected = () =>
+          this.twin.call(() => events.map((event) => this.twin.drop(event.order, event.expected, source)));
         return { touched: orders.map(({ order }) => order), outcome, expected };
       }
       case 'settle':
@@ -176,7 +177,7 @@ export class Play {
     });
     const expected = () => {
       this.#tickets.unshift(ticket);
-      return orders.map((order) => this.twin.mark(order, ticket));
+      return this.twin.call(() => orders.map((order) => this.twin.mark(order, ticket)));
     };
     return { touched: orders, outcome, expected };
   }
@@ -187,7 +188,8 @@ export class Play {
     const rows = step.orders.map(({ order, says }) => ({ order, row: this.#resolve(order, says) }));
     const settled = rows.map(({ order, row }) => ({ orderId: this.#id(order), row }));
     const life = table === null ? null : LIFE;
-    const expected = () => rows.map(({ order, row }) => this.twin.settle(order, ticket, row, source, life));
+    const expected = () =>
+      this.twin.call(() => rows.map(({ order, row }) => this.twin.settle(order, ticket, row, source, life)));
     return {
       touched: rows.map(({ order }) => order),
       outcome: cache.settle(ticket, table, settled),

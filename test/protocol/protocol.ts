@@ -26,6 +26,13 @@ interface Part {
 
 const PARTS: readonly Part[] = [
   {
+    name: 'memory runs out',
+    share: 0.03,
+    lanes: 1,
+    open: async (scope) => ownGround(scope, (await ownRedis(scope)).uri),
+    withMemory: true,
+  },
+  {
     name: 'one Redis',
     share: 0.82,
     lanes: LANES,
@@ -36,13 +43,6 @@ const PARTS: readonly Part[] = [
     share: 0.15,
     lanes: LANES,
     open: async (scope) => ground(scope, (await ownCluster(scope)).uri),
-  },
-  {
-    name: 'memory runs out',
-    share: 0.03,
-    lanes: 1,
-    open: async (scope) => ownGround(scope, (await ownRedis(scope)).uri),
-    withMemory: true,
   },
 ];
 

@@ -34,7 +34,17 @@ export class Twin {
   readonly entries = new Map<string, Entry>();
   /** False while Redis may not take more memory: what would need some deletes, or is refused. */
   memory = true;
+  /** Inside a call that has changed something: Redis refuses it no more memory then, so that it is not half done. */
+  #dirty = false;
   #writes = 0;
+
+  /** One call with several orders. */
+  call<T>(orders: () => T): T {
+    this.#dirty = false;
+    const outcomes = orders();
+    this.#dirty = false;
+    return outcomes;
+  }
 
   look(orderId: string): LookOutcome {
     const entry = this.entries.get(orderId);
@@ -60,7 +70,8 @@ export class Twin {
     life: NonNullable<Life>,
   ): FillOutcome {
     if (!this.#leased(orderId, token)) return { kind: 'fenced' };
-    return this.#write(orderId, row, source, life) ? { kind: 'filled' } : this.#outOfMemory(orderId);
+    const filled = this.call(() => this.#write(orderId, row, source, life));
+    return filled ? { kind: 'filled' } : this.#outOfMemory(orderId);
   }
 
   fillAbsent(orderId: string, token: string, lifeMs: number): FillOutcome {
@@ -79,7 +90,8 @@ export class Twin {
   mark(orderId: string, ticket: string): ApplyOutcome {
     const entry = this.entries.get(orderId);
     if (entry?.kind !== 'record') return this.#void(orderId);
-    if (!this.memory) return this.#drop(orderId);
+    if (!this.#hasMemory()) return this.#drop(orderId);
+    this.#dirty = true;
     this.entries.set(orderId, { ...entry, ticket });
     return { kind: 'marked' };
   }
@@ -98,12 +110,16 @@ export class Twin {
     if (entry === undefined || entry.kind === 'foreign') return { kind: 'absent' };
     const stands = entry.kind === 'record' && entry.ticket === ticket;
     if (entry.kind === 'record' && row !== null && equals(entry.record, row, source)) {
-      if (stands) this.entries.set(orderId, { ...entry, ticket: null });
+      if (stands) {
+        this.entries.set(orderId, { ...entry, ticket: null });
+        this.#dirty = true;
+      }
       return { kind: 'unchanged' };
     }
     if (stands && row !== null && life !== null && this.#write(orderId, row, source, life)) {
       return { kind: 'updated' };
     }
+    this.#dirty = true;
     this.entries.delete(orderId);
     if (entry.kind === 'record' && row === null) return { kind: 'dropped', because: 'NoRow' };
     if (!stands) return { kind: 'dropped', because: 'Fenced' };
@@ -119,6 +135,10 @@ export class Twin {
     this.entries.set(orderId, { kind: 'foreign' });
   }
 
+  #hasMemory(): boolean {
+    return this.memory || this.#dirty;
+  }
+
   #leased(orderId: string, token: string): boolean {
     const entry = this.entries.get(orderId);
     return entry?.kind === 'placeholder' && entry.lease === token;
@@ -126,11 +146,13 @@ export class Twin {
 
   #void(orderId: string): ApplyOutcome {
     if (this.entries.get(orderId)?.kind !== 'placeholder') return { kind: 'absent' };
+    this.#dirty = true;
     this.entries.delete(orderId);
     return { kind: 'voided' };
   }
 
   #drop(orderId: string): ApplyOutcome {
+    this.#dirty = true;
     this.entries.delete(orderId);
     return { kind: 'dropped' };
   }
@@ -141,7 +163,8 @@ export class Twin {
   }
 
   #write(orderId: string, row: Row, source: string | null, life: NonNullable<Life>): boolean {
-    if (!this.memory) return false;
+    if (!this.#hasMemory()) return false;
+    this.#dirty = true;
     const record = { ...row, source: row.version === null ? null : source };
     this.#writes += 1;
     const written = { lifeMs: life(row.status), writes: this.#writes };
