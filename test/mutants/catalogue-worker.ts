@@ -30,6 +30,18 @@ export const WORKER_MUTANTS: readonly Mutant[] = [
     killers: [unit('worker-decide', 'behind its version'), schedules('before its commit')],
   },
   {
+    fence: 'wait for a row that is being made',
+    without: 'readers remember that there is no such order, although there is one now',
+    patches: [
+      {
+        file: DECIDE,
+        find: 'if (row === null && version !== null && absentRemembered)',
+        replace: 'if (row === null && version === null && absentRemembered)',
+      },
+    ],
+    killers: [schedules('made, and published before its commit')],
+  },
+  {
     fence: 'the row is read after apply',
     without: 'the worker settles with a row that it read before',
     patches: [

@@ -37,6 +37,9 @@ export class Order implements Source {
   /** How often `apply` was begun. */
   applies = 0;
   violation: string | null = null;
+  /** An event whose version never becomes visible belongs to the scenario. */
+  waitsInVain = false;
+  readonly #quietAt = new Set<number>();
   readonly #applieds = new Map<Actor, number>();
   readonly #takenAt = new Map<number, number>();
   readonly #performed = new Set<number>();
@@ -64,6 +67,7 @@ export class Order implements Source {
       this.#tags += 1;
       this.acknowledgements.delivered(this.#tags);
       this.#takenAt.set(this.#tags, this.applies);
+      if (this.transactions === 0) this.#quietAt.add(this.#tags);
       const headers = { [HEADERS.attempts]: attempts };
       return { source: this, tag: this.#tags, redelivered: false, body, properties: { headers } };
     });
@@ -77,6 +81,8 @@ export class Order implements Source {
     if (!effective) this.violation ??= 'C5: ended without its effect';
     if (this.#performed.has(tag)) this.violation ??= `event ${tag} ended twice`;
     this.#performed.add(tag);
+    if (verdict.kind === 'Retry' && this.#quietAt.has(tag) && !this.waitsInVain)
+      this.violation ??= 'an event waits although its row is visible';
     if (verdict.kind === 'Retry') this.delayed.push({ body, attempts: verdict.attempts });
   }
 

@@ -15,6 +15,8 @@ export interface Scenario {
   readonly cached: boolean;
   /** Where workers write the row: what it says in the end. */
   readonly winner?: string;
+  /** The version of an event is never seen: rolled back, or overtaken by a lower one. */
+  readonly waitsInVain?: boolean;
   readonly actors: (on: Cast) => readonly Actor[];
 }
 
@@ -177,6 +179,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'published and rolled back',
+    waitsInVain: true,
     row: OLD,
     cached: true,
     actors: (on) => [
@@ -214,6 +217,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'two initiators whose versions do not follow their commits',
+    waitsInVain: true,
     row: OLD,
     cached: true,
     actors: (on) => [
@@ -239,6 +243,12 @@ export const SCENARIOS: readonly Scenario[] = [
       on.reader('reader'),
       on.reader('other reader', 1),
     ],
+  },
+  {
+    name: 'made, and published before its commit',
+    row: null,
+    cached: false,
+    actors: (on) => [on.hastyInitiator('MES', NEW), ...on.workers('worker', VERSIONED), on.reader('reader')],
   },
   {
     name: 'workers of both strategies at once',
@@ -299,7 +309,8 @@ export async function openSchedule(
 ): Promise<Play> {
   schedules += 1;
   const order = newOrder(`S${schedules}`);
-  const { row, cached } = scenario;
+  const { row, cached, waitsInVain = false } = scenario;
+  order.waitsInVain = waitsInVain;
   if (row !== null) {
     await stage.pool.query(...writing(order.orderId, row));
     order.history.push(row.status);
