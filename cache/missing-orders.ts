@@ -14,7 +14,10 @@ export type Way = 'Leased' | 'DatabaseOnly';
 /** Loads an order that was not found in Redis. */
 export type LoadMissing = (orderId: string, way: Way) => Promise<OrderStatus | null>;
 
-/** Orders that were not found in Redis: each is read from the database once, however many callers wait for it. */
+/**
+ * Orders that were not found in Redis: each is read from the database once, however many callers wait for it. A caller
+ * never gets a row that was read before it asked.
+ */
 export class MissingOrders {
   readonly #leased: LeasedLoading;
   readonly #database: OrdersDatabase;
@@ -65,8 +68,8 @@ export class MissingOrders {
 
   /** The loader is made only for an order that nobody is loading. */
   #share(orderId: string, way: Way, makeLoader: () => Loader<Row | null>): Promise<OrderStatus | null> {
-    return this.#flights.share(orderId, async () => {
-      const loader = makeLoader();
+    return this.#flights.share(orderId, async (begin) => {
+      const loader = announced(makeLoader(), begin);
       if (way === 'DatabaseOnly') return fromDatabase(await loader.load(orderId));
       const loaded = await this.#leased.run(orderId, loader);
       return loaded.from === 'database' ? fromDatabase(loaded.row) : this.#hit(orderId, loaded.record);
@@ -78,6 +81,15 @@ export class MissingOrders {
     this.#hooks.tell(record === null ? 'onNegativeHit' : 'onHit', orderId);
     return record === null ? null : fromCache(record);
   }
+}
+
+/** Says so before it reads the database. */
+function announced<T>(loader: Loader<T>, begin: () => void): Loader<T> {
+  const load = (orderId: string) => {
+    begin();
+    return loader.load(orderId);
+  };
+  return { load, postpone: () => loader.postpone(), leave: () => loader.leave() };
 }
 
 export function fromCache({ status, version }: Row): OrderStatus {

@@ -92,6 +92,46 @@ test('callers of the same key share one piece of work, and the next caller start
   assert.equal(await flights.share('a', work), 2);
 });
 
+test('whoever comes after the work has begun shares the next, and gets nothing older than the question', async () => {
+  const flights = new SingleFlight<number>();
+  let [works, finish] = [0, () => {}];
+  const work = async (begin: () => void) => {
+    await tick();
+    begin();
+    const seen = ++works;
+    await new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    return seen;
+  };
+  const [first, alongside] = [flights.share('a', work), flights.share('a', work)];
+  await tick();
+  await tick();
+  const [late, later] = [flights.share('a', work), flights.share('a', work)];
+  finish();
+  assert.deepEqual(await Promise.all([first, alongside]), [1, 1]);
+  await tick();
+  await tick();
+  finish();
+  assert.deepEqual(await Promise.all([late, later]), [2, 2]);
+  assert.equal(works, 2);
+});
+
+test('whoever waits for a piece of work that fails gets its error, and does not wait again', async () => {
+  const flights = new SingleFlight<number>();
+  let works = 0;
+  const work = async (begin: () => void) => {
+    works += 1;
+    begin();
+    await tick();
+    throw new Error('away');
+  };
+  const [first, late] = [flights.share('a', work), flights.share('a', work)];
+  await assert.rejects(first, /away/);
+  await assert.rejects(late, /away/);
+  assert.equal(works, 1);
+});
+
 test('a breaker opens after some failures in a row, tries one call from time to time, and closes again', () => {
   let now = 0;
   const breaker = new CircuitBreaker({ failures: 3, openMs: 1000, now: () => now });
