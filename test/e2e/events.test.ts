@@ -35,6 +35,7 @@ describe('a policy applied with kubectl', () => {
       told.filter((one) => !one.startsWith('ScalingActive')),
       [
         'CacheReady=True',
+        'MaintenanceReady=True',
         'Ready=True',
         'Reconciling=False',
         'Stalled=False',

@@ -96,7 +96,7 @@ describe('Redis that is killed under load and comes back empty', () => {
 describe('an operator that is killed', () => {
   it('leaves workers that go on, and another takes over and makes nothing anew', async () => {
     const [ids, owned, pods] = [await cachedOrders(100), await policy.owned(), await policy.untilWorkers(2)];
-    assert.equal(Object.keys(owned).length, 4);
+    assert.equal(Object.keys(owned).length, 5);
     const leader = await holder();
     await kill(OPERATOR_NAMESPACE, [leader]);
     await shop.change('mes', ids, 'PRODUCED');

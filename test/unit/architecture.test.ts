@@ -16,7 +16,7 @@ const OWNERS: Owners = {
   pg: ['maintenance/outbox-relay.ts', 'worker/orders-table.ts'],
   undici: ['operator/kubernetes-session.ts', 'operator/rabbitmq-request.ts', 'operator/worker-reports.ts'],
   'prom-client': ['maintenance/metrics.ts', 'operator/metrics.ts', 'worker/metrics.ts'],
-  pino: ['maintenance/main.ts', 'operator/main.ts', 'worker/main.ts'],
+  pino: ['operator/main.ts', 'worker/pod-process.ts'],
 };
 
 /** The decisions. They get clock, randomness and environment as arguments. All of api/ is pure, too. */
