@@ -11,7 +11,7 @@ export interface Results {
 const TEST_TIMEOUT_MS = 120_000;
 
 /** More schedules than in `make test`: which of them are played is chosen at random. */
-const SHARES = { PROTOCOL_SCHEDULES: '400', PROTOCOL_SEED: '1', ORDERCACHE_SCHEDULE_SEED: '1' };
+const SHARES = { PROTOCOL_SCHEDULES: '1500', PROTOCOL_SEED: '1', ORDERCACHE_SCHEDULE_SEED: '1' };
 
 /** Runs the killer's tests in a process of its own. */
 export async function runTests(directory: string, { file, names }: Killer): Promise<Results> {

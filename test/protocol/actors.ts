@@ -10,7 +10,7 @@ const acting = new AsyncLocalStorage<Actor>();
 export class Actor {
   readonly name: string;
   /** What comes next: the pausing point that it has reached. */
-  next = 'start';
+  next = '';
   /** The step that runs, or ran last. */
   step = '';
   #release: ((stop: boolean) => void) | undefined;
@@ -19,14 +19,11 @@ export class Actor {
   #done = false;
   #error: unknown;
 
+  /** @param body begins with a pausing point */
   constructor(name: string, body: () => Promise<void>) {
     this.name = name;
-    const run = async () => {
-      await pause('start');
-      await body();
-    };
     acting
-      .run(this, run)
+      .run(this, body)
       .catch((error: unknown) => {
         if (!(error instanceof Stopped)) this.#error = error;
       })

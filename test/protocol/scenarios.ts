@@ -35,8 +35,7 @@ export class Cast {
   /** Writes the row in a transaction, and publishes after its commit. `change` null: deletes the order. */
   initiator(name: string, changes: readonly (Change | null)[]): Actor {
     return new Actor(name, async () => {
-      for (const [index, change] of changes.entries()) {
-        if (index > 0) await pause('start');
+      for (const change of changes) {
         await this.#transaction(change, async (commit) => {
           await pause('commit');
           await commit();
@@ -62,8 +61,8 @@ export class Cast {
   /** Only tells the worker, which writes the row. */
   announcer(name: string, changes: readonly Change[]): Actor {
     return new Actor(name, async () => {
-      for (const [index, change] of changes.entries()) {
-        if (index > 0) await pause('publish');
+      for (const change of changes) {
+        await pause('publish');
         this.#order.publish(change);
       }
     });
@@ -84,11 +83,17 @@ export class Cast {
 
   reader(name: string, index = 0): Actor {
     const reader = this.#stage.reader(2 * this.#lane + index);
-    return new Actor(name, async () => void (await reader.get(this.#order.orderId)));
+    return new Actor(name, async () => {
+      await pause('look');
+      await reader.get(this.#order.orderId);
+    });
   }
 
   expiry(): Actor {
-    return new Actor('expiry', () => this.#stage.remove(this.#order.orderId));
+    return new Actor('expiry', async () => {
+      await pause('expire');
+      await this.#stage.remove(this.#order.orderId);
+    });
   }
 
   /** As the maintenance pod takes a key through the protocol. */
@@ -105,8 +110,8 @@ export class Cast {
     body: (commit: () => Promise<void>, rollback: () => Promise<void>) => Promise<void>,
   ): Promise<void> {
     const order = this.#order;
-    order.transactions += 1;
     await pause('write', () => !order.rowLocked);
+    order.transactions += 1;
     order.rowLocked = true;
     const client = await this.#stage.pool.connect();
     const end = async (how: string) => {
