@@ -1,43 +1,15 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MaintenanceSight } from '../../operator/ports.ts';
-import { AT_REST, type QuietOutside, quietOutside } from './operator-outside.ts';
-import {
-  applySecrets,
-  condition,
-  eventually,
-  existing,
-  type Json,
-  notes,
-  openScene,
-  path,
-  policy,
-  policyPath,
-  readyWith,
-  type Scene,
-  SECRETS,
-} from './operator-scene.ts';
+import { AT_REST } from './operator-outside.ts';
+import { applySecrets, condition, eventually, existing, path, SECRETS } from './operator-scene.ts';
+import { operatorAtWork } from './operator-world.ts';
 
 /** The operator's part of a catch-up: asking for it, and telling how far it is. */
 
-let scene: Scene;
-let outside: QuietOutside;
-before(async () => {
-  scene = await openScene();
-  await applySecrets(scene);
-  outside = quietOutside();
-  await scene.operator({ outside: () => outside });
-});
-after(() => scene[Symbol.asyncDispose]());
-
-const at = (name: string) => policyPath(scene.namespace, name);
+const { scene, outside, at, apply, readyPolicy, readyWith, notes } = await operatorAtWork({ after });
 const maintenanceAt = (name: string) => path(scene.namespace, 'deployments', `${name}-maintenance`);
-
-async function readyPolicy(name: string, spec: object = {}): Promise<Json> {
-  await scene.apply(at(name), policy(scene.namespace, name, spec));
-  return readyWith(scene, name, 'Ready');
-}
 
 interface Template {
   readonly spec: {
@@ -91,7 +63,7 @@ test('a queue that was there and is gone is kept in the status, told, and reache
   await readyPolicy('lossy', { ttl: { defaultSeconds: 77 } });
   assert.ok((await statusOf('lossy')).queueLostAt, 'a later status keeps it');
   assert.match(
-    (await notes(scene, 'lossy', 'QueueLost')).join(),
+    (await notes('lossy', 'QueueLost')).join(),
     /Queue ordercache\..*\.lossy was there and is gone/,
   );
 });
@@ -135,8 +107,8 @@ test('its progress is in the status, its beginning and end are told in events', 
   outside.observation = AT_REST;
   await readyPolicy('walked', { ttl: { defaultSeconds: 78 } });
   assert.equal(((await statusOf('walked')).catchUp as { state: string }).state, 'Completed');
-  assert.equal((await notes(scene, 'walked', 'CatchUpStarted')).length, 1);
-  assert.deepEqual(await notes(scene, 'walked', 'CatchUpCompleted'), [
+  assert.equal((await notes('walked', 'CatchUpStarted')).length, 1);
+  assert.deepEqual(await notes('walked', 'CatchUpCompleted'), [
     '50 orders in Redis were compared with the database: 3 updated, 1 dropped',
   ]);
 });
@@ -154,8 +126,8 @@ test('the Secrets of an outbox are looked at, and mounted where the relay runs a
     databaseSecretRef: { name: 'outbox-db' },
     rabbitmqSecretRef: { name: 'outbox-broker' },
   };
-  await scene.apply(at('boxed'), policy(scene.namespace, 'boxed', { outbox }));
-  const missing = await readyWith(scene, 'boxed', 'SecretNotFound');
+  await apply('boxed', { outbox });
+  const missing = await readyWith('boxed', 'SecretNotFound');
   assert.match(
     condition(missing, 'Ready')?.message ?? '',
     /spec\.outbox\.databaseSecretRef: Secret outbox-db/,
@@ -178,7 +150,7 @@ test('the Secrets of an outbox are looked at, and mounted where the relay runs a
 test('a suspended policy is not asked to catch up', async () => {
   await readyPolicy('halted');
   await scene.patch(at('halted'), { spec: { suspend: true } });
-  await readyWith(scene, 'halted', 'Suspended');
+  await readyWith('halted', 'Suspended');
   const before = (await existing(scene, maintenanceAt('halted'))).metadata.generation;
   await annotate('halted', 'now');
   await sleep(2_000);

@@ -1,44 +1,30 @@
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, test } from 'node:test';
+import { after, beforeEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AT_REST, declared, type QuietOutside, quietOutside } from './operator-outside.ts';
+import { AT_REST, declared } from './operator-outside.ts';
 import {
   applySecrets,
   condition,
   eventually,
   existing,
   type Json,
-  notes,
-  openScene,
   path,
   policy,
-  policyPath,
-  readyWith,
-  type Scene,
   SECRETS,
 } from './operator-scene.ts';
+import { operatorAtWork } from './operator-world.ts';
 
-let scene: Scene;
-let outside: QuietOutside;
-before(async () => {
-  scene = await openScene();
-  await applySecrets(scene);
-  outside = quietOutside();
-  await scene.operator({ outside: () => outside });
-});
+const { scene, outside, at, apply, readyWith, notes } = await operatorAtWork({ after });
 beforeEach(() => {
   Object.assign(outside, { topologyAnswer: undefined, ttlAnswer: undefined, observation: AT_REST });
 });
-after(() => scene[Symbol.asyncDispose]());
 
-const at = (name: string) => policyPath(scene.namespace, name);
-const apply = (name: string, spec: object = {}) => scene.apply(at(name), policy(scene.namespace, name, spec));
 const deploymentAt = (name: string) => path(scene.namespace, 'deployments', `${name}-cache-sync`);
 const isTrue = (object: Json, type: string) => condition(object, type)?.status === 'True';
 
 test('Ready, Reconciling and Stalled mean what kstatus says', async () => {
   await apply('summary');
-  const ready = await readyWith(scene, 'summary', 'Ready');
+  const ready = await readyWith('summary', 'Ready');
   assert.deepEqual(
     ['Ready', 'Reconciling', 'Stalled'].map((type) => isTrue(ready, type)),
     [true, false, false],
@@ -51,7 +37,7 @@ test('Ready, Reconciling and Stalled mean what kstatus says', async () => {
 
 test('a reference to a Secret that is not there stalls the policy, and it recovers when the Secret comes', async () => {
   await apply('late', { redis: { connectionSecretRef: { name: 'late-redis' }, keyPrefix: 'late:' } });
-  const stalled = await readyWith(scene, 'late', 'SecretNotFound');
+  const stalled = await readyWith('late', 'SecretNotFound');
   assert.equal(
     condition(stalled, 'Ready')?.message,
     'spec.redis.connectionSecretRef: Secret late-redis does not exist',
@@ -63,13 +49,13 @@ test('a reference to a Secret that is not there stalls the policy, and it recove
   );
   assert.ok(!outside.calls.includes('declare late'));
   await applySecrets(scene, { 'late-redis': { uri: 'redis://127.0.0.1:6379/0' } });
-  await readyWith(scene, 'late', 'Ready', 30);
+  await readyWith('late', 'Ready', 30);
 });
 
 test('a Secret without the key that is needed is named with the key and never with a value', async () => {
   await applySecrets(scene, { 'half-admin': { uri: 'amqp://u:very-secret@127.0.0.1:5672' } });
   await apply('half', { rabbitmq: { ...rabbitmq(), managementSecretRef: { name: 'half-admin' } } });
-  const stalled = JSON.stringify(await readyWith(scene, 'half', 'SecretInvalid'));
+  const stalled = JSON.stringify(await readyWith('half', 'SecretInvalid'));
   assert.match(stalled, /spec\.rabbitmq\.managementSecretRef: Secret half-admin: .*managementUri/);
   assert.ok(!stalled.includes('very-secret'));
 });
@@ -78,7 +64,7 @@ test('the management Secret is not handed to workers, even when a policy asks fo
   await apply('shared-secret', {
     rabbitmq: { ...rabbitmq(), connectionSecretRef: { name: 'rabbitmq-admin' } },
   });
-  const stalled = await readyWith(scene, 'shared-secret', 'InvalidSpec');
+  const stalled = await readyWith('shared-secret', 'InvalidSpec');
   assert.match(
     condition(stalled, 'Ready')?.message ?? '',
     /managementSecretRef: expected a Secret of its own/,
@@ -93,7 +79,7 @@ function rabbitmq() {
 test('a rotated Secret is used within 30 s', async () => {
   await applySecrets(scene, { 'rotating-admin': SECRETS['rabbitmq-admin'] ?? {} });
   await apply('rotating', { rabbitmq: { ...rabbitmq(), managementSecretRef: { name: 'rotating-admin' } } });
-  await readyWith(scene, 'rotating', 'Ready');
+  await readyWith('rotating', 'Ready');
   const uses = () => outside.calls.filter((call) => call === 'declare rotating').length;
   const before = uses();
   await applySecrets(scene, { 'rotating-admin': { ...SECRETS['rabbitmq-admin'], password: 'another' } });
@@ -102,13 +88,13 @@ test('a rotated Secret is used within 30 s', async () => {
 
 test('an edit that Kubernetes refuses for the pods stalls with the field, and its revert recovers', async () => {
   await apply('labels');
-  await readyWith(scene, 'labels', 'Ready');
+  await readyWith('labels', 'Ready');
   await scene.patch(at('labels'), { spec: { workers: { labels: { 'not a label': 'x' } } } });
-  const stalled = await readyWith(scene, 'labels', 'InvalidSpec');
+  const stalled = await readyWith('labels', 'InvalidSpec');
   assert.match(condition(stalled, 'Ready')?.message ?? '', /spec\.template\.labels.*not a label/);
   assert.ok(isTrue(stalled, 'Stalled'));
   await scene.patch(at('labels'), { spec: { workers: { labels: null } } });
-  await readyWith(scene, 'labels', 'Ready');
+  await readyWith('labels', 'Ready');
 });
 
 test('the broker being away is Reconciling, and what is missing in the resource is Stalled', async () => {
@@ -120,7 +106,7 @@ test('the broker being away is Reconciling, and what is missing in the resource 
     changes: [],
   });
   await apply('broker');
-  const away = await readyWith(scene, 'broker', 'BrokerUnavailable');
+  const away = await readyWith('broker', 'BrokerUnavailable');
   assert.deepEqual(
     ['Reconciling', 'Stalled'].map((type) => isTrue(away, type)),
     [true, false],
@@ -132,19 +118,19 @@ test('the broker being away is Reconciling, and what is missing in the resource 
     retryable: false,
     changes: [],
   });
-  const stalled = await readyWith(scene, 'broker', 'ExchangeNotFound');
+  const stalled = await readyWith('broker', 'ExchangeNotFound');
   assert.deepEqual(
     ['Reconciling', 'Stalled'].map((type) => isTrue(stalled, type)),
     [false, true],
   );
   outside.topologyAnswer = undefined;
   await scene.patch(at('broker'), { spec: { ttl: { jitterPercent: 11 } } });
-  await readyWith(scene, 'broker', 'Ready');
+  await readyWith('broker', 'Ready');
 });
 
 test('with the broker away a change of the workers still reaches them', async () => {
   await apply('offline');
-  await readyWith(scene, 'offline', 'Ready');
+  await readyWith('offline', 'Ready');
   outside.topologyAnswer = (asked) =>
     asked.metadata.name === 'offline'
       ? { kind: 'Problem', reason: 'BrokerUnavailable', message: 'away', retryable: true, changes: [] }
@@ -158,25 +144,25 @@ test('with the broker away a change of the workers still reaches them', async ()
 
 test('a suspended policy is neither changed nor scaled nor repaired, and goes on afterwards', async () => {
   await apply('asleep');
-  await readyWith(scene, 'asleep', 'Ready');
+  await readyWith('asleep', 'Ready');
   await scene.patch(at('asleep'), { spec: { suspend: true } });
-  const suspended = await readyWith(scene, 'asleep', 'Suspended');
+  const suspended = await readyWith('asleep', 'Suspended');
   assert.ok(isTrue(suspended, 'Ready'), 'the workers have what the policy says');
   await scene.patch(at('asleep'), { spec: { workers: { prefetchCount: 9 } } });
   await scene.patch(deploymentAt('asleep'), { spec: { replicas: 2 } });
   await sleep(1_500);
-  const edited = await readyWith(scene, 'asleep', 'Suspended');
+  const edited = await readyWith('asleep', 'Suspended');
   assert.equal(condition(edited, 'Ready')?.status, 'False', 'the workers do not have the new prefetch');
   assert.equal(((await existing(scene, deploymentAt('asleep'))).spec as { replicas: number }).replicas, 2);
   await scene.patch(at('asleep'), { spec: { suspend: false } });
-  await readyWith(scene, 'asleep', 'Ready');
+  await readyWith('asleep', 'Ready');
 });
 
 test('Auto ignores replicas in the spec and says so in an event', async () => {
   await apply('auto', { scaling: { minReplicas: 0, replicas: 4 } });
-  await readyWith(scene, 'auto', 'Ready');
+  await readyWith('auto', 'Ready');
   await eventually('an event', async () => {
-    assert.deepEqual(await notes(scene, 'auto', 'ReplicasIgnored'), [
+    assert.deepEqual(await notes('auto', 'ReplicasIgnored'), [
       'spec.scaling.replicas is ignored while spec.scaling.mode is Auto',
     ]);
   });
@@ -209,10 +195,10 @@ test('handed over to Manual without a number, a policy keeps its workers and /sc
 
 test('of two policies with overlapping key prefixes on one Redis the younger stalls until the older is gone', async () => {
   await apply('older', { redis: { connectionSecretRef: { name: 'redis' }, keyPrefix: 'shared:' } });
-  await readyWith(scene, 'older', 'Ready');
+  await readyWith('older', 'Ready');
   await sleep(1_100);
   await apply('younger', { redis: { connectionSecretRef: { name: 'redis' }, keyPrefix: 'shared:eu:' } });
-  const stalled = await readyWith(scene, 'younger', 'KeyPrefixConflict');
+  const stalled = await readyWith('younger', 'KeyPrefixConflict');
   assert.match(
     condition(stalled, 'CacheReady')?.message ?? '',
     /shared:eu: overlaps with shared: of the older policy/,
@@ -220,15 +206,15 @@ test('of two policies with overlapping key prefixes on one Redis the younger sta
   assert.ok(isTrue(await existing(scene, at('older')), 'Ready'));
   assert.ok(!outside.calls.includes('publish younger'));
   await scene.delete(at('older'));
-  await readyWith(scene, 'younger', 'Ready', 25);
+  await readyWith('younger', 'Ready', 25);
 });
 
 test('a full dead-letter queue and paused workers show within 30 s', async () => {
   await apply('full', { rabbitmq: { ...rabbitmq(), deadLetter: { maxLength: 5 } } });
-  await readyWith(scene, 'full', 'Ready');
+  await readyWith('full', 'Ready');
   outside.observation = { ...AT_REST, deadLetters: { kind: 'Measured', value: 5 } };
-  await readyWith(scene, 'full', 'DeadLetterQueueFull', 30);
+  await readyWith('full', 'DeadLetterQueueFull', 30);
   outside.observation = { ...AT_REST, pauses: ['RedisUnavailable'] };
-  const paused = await readyWith(scene, 'full', 'WorkersPaused', 30);
+  const paused = await readyWith('full', 'WorkersPaused', 30);
   assert.match(condition(paused, 'WorkersReady')?.message ?? '', /RedisUnavailable/);
 });

@@ -1,43 +1,32 @@
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, test } from 'node:test';
+import { after, beforeEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type QuietOutside, quietOutside } from './operator-outside.ts';
-import {
-  applySecrets,
-  condition,
-  eventually,
-  existing,
-  notes,
-  openScene,
-  path,
-  policy,
-  policyPath,
-  readyWith,
-  type Scene,
-  SECRETS,
-} from './operator-scene.ts';
+import type { ReleaseResult } from '../../operator/ports.ts';
+import { applySecrets, condition, eventually, existing, path, policy, SECRETS } from './operator-scene.ts';
+import { operatorAtWork } from './operator-world.ts';
 
-let scene: Scene;
-let outside: QuietOutside;
-before(async () => {
-  scene = await openScene();
-  await applySecrets(scene);
-  outside = quietOutside();
-  await scene.operator({ outside: () => outside });
-});
+const { scene, outside, at, apply, readyPolicy, readyWith, notes } = await operatorAtWork({ after });
 beforeEach(() => {
   outside.releaseAnswer = undefined;
 });
-after(() => scene[Symbol.asyncDispose]());
 
-const at = (name: string) => policyPath(scene.namespace, name);
 const gone = (what: string, where: string, seconds = 15) =>
   eventually(`${what} is gone`, async () => assert.equal(await scene.get(where), undefined), seconds);
 
-async function readyPolicy(name: string, spec: object = {}): Promise<void> {
-  await scene.apply(at(name), policy(scene.namespace, name, spec));
-  await readyWith(scene, name, 'Ready');
-}
+const queueNotEmpty = (): ReleaseResult => ({
+  kind: 'Problem',
+  reason: 'QueueNotEmpty',
+  message: 'The queue holds messages',
+  retryable: true,
+  changes: [],
+});
+const brokerUnavailable = (): ReleaseResult => ({
+  kind: 'Problem',
+  reason: 'BrokerUnavailable',
+  message: 'The broker is away',
+  retryable: true,
+  changes: [],
+});
 
 function callsOf(name: string): string[] {
   return outside.calls.filter((call) => call.split(' ')[1] === name && !/^(declare|publish)/.test(call));
@@ -62,7 +51,7 @@ test('Retain tells readers, leaves the queue and names it in an event', async ()
   await scene.delete(at('retained'));
   await gone('the policy', at('retained'));
   assert.deepEqual(callsOf('retained'), ['retire retained', 'release retained Retain']);
-  const told = await notes(scene, 'retained', 'LeftBehind');
+  const told = await notes('retained', 'LeftBehind');
   assert.match(told.join(), new RegExp(`queue ordercache\\.${scene.namespace}\\.retained`));
   await gone('the Deployment', path(scene.namespace, 'deployments', 'retained-cache-sync'));
 });
@@ -72,17 +61,11 @@ test('Delete stops the workers, then erases records and queues', async () => {
   await scene.delete(at('erased'));
   await gone('the policy', at('erased'));
   assert.deepEqual(callsOf('erased'), ['erase erased', 'release erased Delete']);
-  assert.deepEqual(await notes(scene, 'erased', 'LeftBehind'), []);
+  assert.deepEqual(await notes('erased', 'LeftBehind'), []);
 });
 
 test('a queue that holds messages keeps the policy, says so, and is let go by the annotation', async () => {
-  outside.releaseAnswer = () => ({
-    kind: 'Problem',
-    reason: 'QueueNotEmpty',
-    message: 'The queue holds messages',
-    retryable: true,
-    changes: [],
-  });
+  outside.releaseAnswer = queueNotEmpty;
   await readyPolicy('holding', { deletionPolicy: 'Delete' });
   await scene.delete(at('holding'));
   await eventually('QueueNotEmpty', async () => {
@@ -91,26 +74,16 @@ test('a queue that holds messages keeps the policy, says so, and is let go by th
   });
   await scene.patch(at('holding'), { metadata: { annotations: { 'ordercache.io/abandon': 'true' } } });
   await gone('the policy', at('holding'));
-  assert.match((await notes(scene, 'holding', 'LeftBehind')).join(), /given up by annotation.*queue/);
+  assert.match((await notes('holding', 'LeftBehind')).join(), /given up by annotation.*queue/);
 });
 
 test('workers empty the queue before they are stopped', async () => {
-  outside.releaseAnswer = () => ({
-    kind: 'Problem',
-    reason: 'QueueNotEmpty',
-    message: 'The queue holds messages',
-    retryable: true,
-    changes: [],
+  outside.releaseAnswer = queueNotEmpty;
+  await apply('draining', {
+    deletionPolicy: 'Delete',
+    scaling: { minReplicas: 2 },
+    workers: { nodeSelector: { nowhere: 'x' } },
   });
-  const scaling = { minReplicas: 2 };
-  await scene.apply(
-    at('draining'),
-    policy(scene.namespace, 'draining', {
-      deletionPolicy: 'Delete',
-      scaling,
-      workers: { nodeSelector: { nowhere: 'x' } },
-    }),
-  );
   const deployment = path(scene.namespace, 'deployments', 'draining-cache-sync');
   const replicas = async () => ((await existing(scene, deployment)).spec as { replicas: number }).replicas;
   await eventually('two workers', async () => assert.equal(await replicas(), 2));
@@ -126,19 +99,13 @@ test('workers empty the queue before they are stopped', async () => {
 });
 
 test('given up while workers still drain the queue, Redis is told all the same', async () => {
-  outside.releaseAnswer = () => ({
-    kind: 'Problem',
-    reason: 'QueueNotEmpty',
-    message: 'The queue holds messages',
-    retryable: true,
-    changes: [],
-  });
+  outside.releaseAnswer = queueNotEmpty;
   const spec = {
     deletionPolicy: 'Delete',
     scaling: { minReplicas: 1 },
     workers: { nodeSelector: { no: 'x' } },
   };
-  await scene.apply(at('given-up'), policy(scene.namespace, 'given-up', spec));
+  await apply('given-up', spec);
   const deployment = path(scene.namespace, 'deployments', 'given-up-cache-sync');
   await eventually('the Deployment', async () => void (await existing(scene, deployment)));
   await scene.delete(at('given-up'));
@@ -152,13 +119,7 @@ test('given up while workers still drain the queue, Redis is told all the same',
 });
 
 test('nothing owned is made again once the policy is being deleted', async () => {
-  outside.releaseAnswer = () => ({
-    kind: 'Problem',
-    reason: 'BrokerUnavailable',
-    message: 'The broker is away',
-    retryable: true,
-    changes: [],
-  });
+  outside.releaseAnswer = brokerUnavailable;
   await readyPolicy('ending', { deletionPolicy: 'Delete' });
   await scene.delete(at('ending'));
   await scene.delete(path(scene.namespace, 'configmaps', 'ending-cache-sync'));
@@ -181,18 +142,18 @@ test('without its Secrets a policy is let go after one try', async () => {
   };
   await readyPolicy('orphan', spec);
   await scene.delete(path(scene.namespace, 'secrets', 'gone-admin'));
-  await readyWith(scene, 'orphan', 'SecretNotFound', 30);
+  await readyWith('orphan', 'SecretNotFound', 30);
   await scene.delete(at('orphan'));
   await gone('the policy', at('orphan'));
-  assert.match((await notes(scene, 'orphan', 'LeftBehind')).join(), /a Secret is gone/);
+  assert.match((await notes('orphan', 'LeftBehind')).join(), /a Secret is gone/);
 });
 
 test('a younger policy that stalled on a conflict takes nothing of the older with it', async () => {
   const shared = { redis: { connectionSecretRef: { name: 'redis' }, keyPrefix: 'shared:' } };
   await readyPolicy('senior', shared);
   await sleep(1_100);
-  await scene.apply(at('junior'), policy(scene.namespace, 'junior', { ...shared, deletionPolicy: 'Delete' }));
-  await readyWith(scene, 'junior', 'KeyPrefixConflict');
+  await apply('junior', { ...shared, deletionPolicy: 'Delete' });
+  await readyWith('junior', 'KeyPrefixConflict');
   await scene.delete(at('junior'));
   await gone('the policy', at('junior'));
   assert.ok(!callsOf('junior').includes('erase junior'));
@@ -205,29 +166,15 @@ test('a suspended policy is deleted all the same', async () => {
   await gone('the policy', at('sleeper'));
 });
 
-test('a namespace that goes away is not held up by a broker that is away', async () => {
-  const other = await openScene();
-  try {
-    await applySecrets(other);
-    const away = quietOutside();
-    away.releaseAnswer = () => ({
-      kind: 'Problem',
-      reason: 'BrokerUnavailable',
-      message: 'The broker is away',
-      retryable: true,
-      changes: [],
-    });
-    await other.operator({ outside: () => away });
-    const spec = { deletionPolicy: 'Delete' };
-    await other.apply(policyPath(other.namespace, 'orders'), policy(other.namespace, 'orders', spec));
-    await readyWith(other, 'orders', 'Ready');
-    await other.delete(`/api/v1/namespaces/${other.namespace}`);
-    await eventually(
-      'the namespace is gone',
-      async () => assert.equal(await other.get(`/api/v1/namespaces/${other.namespace}`), undefined),
-      60,
-    );
-  } finally {
-    await other[Symbol.asyncDispose]();
-  }
+test('a namespace that goes away is not held up by a broker that is away', async (t) => {
+  const other = await operatorAtWork(t);
+  other.outside.releaseAnswer = brokerUnavailable;
+  await other.readyPolicy('orders', { deletionPolicy: 'Delete' });
+  const namespace = `/api/v1/namespaces/${other.scene.namespace}`;
+  await other.scene.delete(namespace);
+  await eventually(
+    'the namespace is gone',
+    async () => assert.equal(await other.scene.get(namespace), undefined),
+    60,
+  );
 });

@@ -1,34 +1,16 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import { KubernetesClient } from '../../operator/kubernetes-client.ts';
 import { openSession } from '../../operator/kubernetes-session.ts';
-import { type Fault, type FaultySession, faultySession } from './faulty-session.ts';
-import {
-  applySecrets,
-  eventually,
-  existing,
-  openScene,
-  path,
-  policy,
-  policyPath,
-  readyWith,
-  type Scene,
-} from './operator-scene.ts';
+import { type Fault, faultySession } from './faulty-session.ts';
+import { eventually, existing, path } from './operator-scene.ts';
+import { operatorWorld } from './operator-world.ts';
 
-let scene: Scene;
-let faulty: FaultySession;
-before(async () => {
-  scene = await openScene();
-  await applySecrets(scene);
-  faulty = faultySession(openSession(scene.kubeconfig));
-  await scene.operator({ client: new KubernetesClient(faulty, () => undefined) });
-});
-after(async () => {
-  await scene[Symbol.asyncDispose]();
-  await faulty.close();
-});
+const { scene, apply, readyWith } = await operatorWorld({ after });
+const faulty = faultySession(openSession(scene.kubeconfig));
+after(() => faulty.close());
+await scene.operator({ client: new KubernetesClient(faulty, () => undefined) });
 
-const at = (name: string) => policyPath(scene.namespace, name);
 const isWrite = (method: string) => method !== 'GET';
 const fault = (status: number): Fault => ({ kind: 'Answer', status });
 
@@ -53,8 +35,8 @@ for (const [what, one] of faults) {
       turn += 1;
       return turn % 2 === 1 ? one : undefined;
     };
-    await scene.apply(at(name), policy(scene.namespace, name));
-    await readyWith(scene, name, 'Ready', 60);
+    await apply(name);
+    await readyWith(name, 'Ready', 60);
     faulty.faultOf = () => undefined;
     const deployment = await existing(scene, path(scene.namespace, 'deployments', `${name}-cache-sync`));
     assert.equal(deployment.metadata.generation, 1, 'it was made once and never changed');
@@ -65,32 +47,32 @@ for (const [what, one] of faults) {
 
 test('reads that fail for a while are made up for', async () => {
   faulty.faultOf = ({ method }) => (method === 'GET' ? fault(500) : undefined);
-  await scene.apply(at('reads'), policy(scene.namespace, 'reads'));
+  await apply('reads');
   await new Promise((resolve) => setTimeout(resolve, 3_000));
   faulty.faultOf = () => undefined;
-  await readyWith(scene, 'reads', 'Ready', 20);
+  await readyWith('reads', 'Ready', 20);
 });
 
 test('a change is seen within 60 s though the watches have died silently', async () => {
   faulty.silent = true;
-  await scene.apply(at('silent'), policy(scene.namespace, 'silent'));
+  await apply('silent');
   setTimeout(() => {
     faulty.silent = false;
   }, 5_000);
   const begun = Date.now();
-  await readyWith(scene, 'silent', 'Ready', 60);
+  await readyWith('silent', 'Ready', 60);
   assert.ok(Date.now() - begun > 5_000, 'the watches were not silent');
 });
 
 test('one broken policy does not keep others from getting ready', async () => {
   faulty.faultOf = ({ path: called, method }) =>
     isWrite(method) && called.includes('broken') ? fault(500) : undefined;
-  await scene.apply(at('broken'), policy(scene.namespace, 'broken'));
+  await apply('broken');
   await eventually('the broken one fails', async () => assert.ok(faulty.faults > 0));
   for (const name of ['well-1', 'well-2', 'well-3']) {
-    await scene.apply(at(name), policy(scene.namespace, name));
-    await readyWith(scene, name, 'Ready', 10);
+    await apply(name);
+    await readyWith(name, 'Ready', 10);
   }
   faulty.faultOf = () => undefined;
-  await readyWith(scene, 'broken', 'Ready', 60);
+  await readyWith('broken', 'Ready', 60);
 });

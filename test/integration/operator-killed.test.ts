@@ -1,27 +1,13 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import { KubernetesClient } from '../../operator/kubernetes-client.ts';
 import { openSession } from '../../operator/kubernetes-session.ts';
 import type { Operator } from '../../operator/operator.ts';
 import { type Fault, faultySession } from './faulty-session.ts';
-import {
-  applySecrets,
-  eventually,
-  existing,
-  openScene,
-  path,
-  policy,
-  policyPath,
-  readyWith,
-  type Scene,
-} from './operator-scene.ts';
+import { eventually, existing, path } from './operator-scene.ts';
+import { operatorWorld } from './operator-world.ts';
 
-let scene: Scene;
-before(async () => {
-  scene = await openScene();
-  await applySecrets(scene);
-});
-after(() => scene[Symbol.asyncDispose]());
+const { scene, at, apply, readyWith } = await operatorWorld({ after });
 
 /** Finalizer, four objects, and the status twice: pending and ready. */
 const WRITES = 7;
@@ -52,17 +38,17 @@ for (let nth = 1; nth <= WRITES; nth += 1) {
     test(`killed ${moment} its write ${nth} is sent, it leaves what the next one completes, made once`, async () => {
       const name = `killed-${nth}-${moment}`;
       const { operator, died } = await doomedOperator(nth, fault);
-      await scene.apply(policyPath(scene.namespace, name), policy(scene.namespace, name));
+      await apply(name);
       await eventually('it dies', async () => assert.ok(died()));
       await operator.stop();
       const next = await scene.operator();
-      const ready = await readyWith(scene, name, 'Ready', 20);
+      const ready = await readyWith(name, 'Ready', 20);
       assert.deepEqual(ready.metadata.finalizers, ['ordercache.io/cleanup']);
       const deployment = await existing(scene, path(scene.namespace, 'deployments', `${name}-cache-sync`));
       assert.equal(deployment.metadata.generation, 1);
       await next.stop();
-      await scene.patch(policyPath(scene.namespace, name), { metadata: { finalizers: null } });
-      await scene.delete(policyPath(scene.namespace, name));
+      await scene.patch(at(name), { metadata: { finalizers: null } });
+      await scene.delete(at(name));
     });
   }
 }

@@ -1,39 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type QuietOutside, quietOutside } from './operator-outside.ts';
-import {
-  applySecrets,
-  condition,
-  eventually,
-  existing,
-  type Json,
-  notes,
-  openScene,
-  path,
-  policy,
-  policyPath,
-  readyWith,
-  type Scene,
-} from './operator-scene.ts';
+import { condition, eventually, existing, type Json, path } from './operator-scene.ts';
+import { operatorAtWork } from './operator-world.ts';
 
-let scene: Scene;
-let outside: QuietOutside;
-before(async () => {
-  scene = await openScene();
-  await applySecrets(scene);
-  outside = quietOutside();
-  await scene.operator({ outside: () => outside });
-});
-after(() => scene[Symbol.asyncDispose]());
+const { scene, outside, at, apply, readyPolicy, notes } = await operatorAtWork({ after });
 
 const OWNED = ['serviceaccounts', 'configmaps', 'deployments', 'poddisruptionbudgets'] as const;
 const owned = (plural: string, name: string) => path(scene.namespace, plural, `${name}-cache-sync`);
-
-async function readyPolicy(name: string, spec: object = {}): Promise<Json> {
-  await scene.apply(policyPath(scene.namespace, name), policy(scene.namespace, name, spec));
-  return readyWith(scene, name, 'Ready');
-}
 
 test('a policy owns a ServiceAccount, a ConfigMap, a Deployment and a PodDisruptionBudget', async () => {
   const { metadata } = await readyPolicy('owner');
@@ -66,7 +40,7 @@ describe('an owned object that is deleted comes back within 10 s', () => {
 
   test('with an event that says so', async () => {
     await eventually('an event', async () => {
-      const told = await notes(scene, 'deleted', 'Repaired');
+      const told = await notes('deleted', 'Repaired');
       assert.ok(
         told.includes('Deployment deleted-cache-sync was restored: it had been deleted'),
         told.join(),
@@ -135,26 +109,26 @@ describe('an owned object that is edited by hand is restored within 10 s', () =>
 
 test('the maintenance Deployment is owned, comes back when it is deleted, and is restored when it is edited', async () => {
   const { metadata } = await readyPolicy('kept');
-  const at = path(scene.namespace, 'deployments', 'kept-maintenance');
-  const first = await existing(scene, at);
+  const deployment = path(scene.namespace, 'deployments', 'kept-maintenance');
+  const first = await existing(scene, deployment);
   const [owner] = first.metadata.ownerReferences as { uid: string }[];
   assert.equal(owner?.uid, metadata.uid);
-  await scene.delete(at);
+  await scene.delete(deployment);
   const second = await eventually('it is back', async () => {
-    const again = await existing(scene, at);
+    const again = await existing(scene, deployment);
     assert.notEqual(again.metadata.uid, first.metadata.uid);
     return again;
   });
-  await scene.patch(at, {
+  await scene.patch(deployment, {
     spec: { replicas: 0, template: { spec: { priorityClassName: 'system-node-critical' } } },
   });
   await eventually('it is restored', async () => {
-    const now = await existing(scene, at);
+    const now = await existing(scene, deployment);
     assert.equal((now.spec as { replicas: number }).replicas, 1);
     assert.equal(now.metadata.uid, second.metadata.uid);
   });
   await eventually('an event', async () => {
-    const told = await notes(scene, 'kept', 'Repaired');
+    const told = await notes('kept', 'Repaired');
     assert.ok(told.includes('Deployment kept-maintenance was restored: it had been deleted'), told.join());
   });
 });
@@ -166,7 +140,7 @@ test('a change of the policy reaches config.json and rolls the workers by its ha
     return template.metadata.annotations['ordercache.io/config-hash'];
   };
   const before = hashOf(await existing(scene, owned('deployments', 'changed')));
-  await scene.patch(policyPath(scene.namespace, 'changed'), { spec: { workers: { prefetchCount: 7 } } });
+  await scene.patch(at('changed'), { spec: { workers: { prefetchCount: 7 } } });
   await eventually('another hash', async () => {
     assert.notEqual(hashOf(await existing(scene, owned('deployments', 'changed'))), before);
     const { data } = await existing(scene, owned('configmaps', 'changed'));
@@ -177,7 +151,7 @@ test('a change of the policy reaches config.json and rolls the workers by its ha
 
 test('a field of the pods that the policy gives up is taken away', async () => {
   await readyPolicy('selector', { workers: { nodeSelector: { disk: 'ssd' } } });
-  await scene.patch(policyPath(scene.namespace, 'selector'), { spec: { workers: { nodeSelector: null } } });
+  await scene.patch(at('selector'), { spec: { workers: { nodeSelector: null } } });
   await eventually('no node selector', async () => {
     const { spec } = await existing(scene, owned('deployments', 'selector'));
     const { template } = spec as { template: { spec: { nodeSelector?: object } } };
@@ -186,29 +160,26 @@ test('a field of the pods that the policy gives up is taken away', async () => {
 });
 
 test('an object of the same name that is not ours is left alone, and the policy says so until it is gone', async () => {
-  const at = owned('configmaps', 'foreign');
+  const configMap = owned('configmaps', 'foreign');
   const mine = {
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: { name: 'foreign-cache-sync' },
     data: { mine: 'yes' },
   };
-  const { metadata } = await scene.apply(at, mine);
-  await scene.apply(policyPath(scene.namespace, 'foreign'), policy(scene.namespace, 'foreign'));
+  const { metadata } = await scene.apply(configMap, mine);
+  await apply('foreign');
   await eventually('ObjectConflict', async () => {
-    const ready = condition(await existing(scene, policyPath(scene.namespace, 'foreign')), 'Ready');
+    const ready = condition(await existing(scene, at('foreign')), 'Ready');
     assert.equal(ready?.reason, 'ObjectConflict');
     assert.match(ready?.message ?? '', /ConfigMap foreign-cache-sync \(controlled by nobody\)/);
   });
-  assert.equal((await existing(scene, at)).metadata.resourceVersion, metadata.resourceVersion);
-  await scene.delete(at);
+  assert.equal((await existing(scene, configMap)).metadata.resourceVersion, metadata.resourceVersion);
+  await scene.delete(configMap);
   await eventually(
     'recovery',
     async () => {
-      assert.equal(
-        condition(await existing(scene, policyPath(scene.namespace, 'foreign')), 'Ready')?.status,
-        'True',
-      );
+      assert.equal(condition(await existing(scene, at('foreign')), 'Ready')?.status, 'True');
     },
     20,
   );
@@ -219,8 +190,8 @@ test('at rest nothing is written', async () => {
   await sleep(2_000);
   const versions = async () =>
     Promise.all(
-      [policyPath(scene.namespace, 'resting'), ...OWNED.map((plural) => owned(plural, 'resting'))].map(
-        async (at) => (await existing(scene, at)).metadata.resourceVersion,
+      [at('resting'), ...OWNED.map((plural) => owned(plural, 'resting'))].map(
+        async (one) => (await existing(scene, one)).metadata.resourceVersion,
       ),
     );
   const before = await versions();
@@ -230,13 +201,12 @@ test('at rest nothing is written', async () => {
 
 test('numbers alone are written at most every 10 s', async () => {
   await readyPolicy('numbers');
-  const at = policyPath(scene.namespace, 'numbers');
   const seen = new Set<unknown>();
   for (let backlog = 1; backlog <= 16; backlog += 1) {
     outside.observation = { ...outside.observation, ready: { kind: 'Measured', value: backlog * 1000 } };
-    await scene.patch(at, { metadata: { annotations: { poke: `${backlog}` } } });
+    await scene.patch(at('numbers'), { metadata: { annotations: { poke: `${backlog}` } } });
     await sleep(500);
-    seen.add(((await existing(scene, at)).status as { backlog?: number }).backlog);
+    seen.add(((await existing(scene, at('numbers'))).status as { backlog?: number }).backlog);
   }
   outside.observation = { ...outside.observation, ready: { kind: 'Measured', value: 0 } };
   assert.ok(seen.size <= 3, `the status showed ${[...seen].join(', ')} within 8 s`);

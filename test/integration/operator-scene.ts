@@ -237,28 +237,3 @@ export async function existing(scene: Scene, at: string): Promise<Json> {
   if (object === undefined) throw new Error(`${at} does not exist`);
   return object;
 }
-
-/** Waits until the policy's Ready condition has this reason. */
-export async function readyWith(scene: Scene, name: string, reason: string, seconds = 15): Promise<Json> {
-  return eventually(
-    `${name} has Ready with reason ${reason}`,
-    async () => {
-      const object = await existing(scene, policyPath(scene.namespace, name));
-      const ready = condition(object, 'Ready');
-      const isCurrent = ready?.observedGeneration === object.metadata.generation;
-      if (ready?.reason !== reason || !isCurrent) throw new Error(JSON.stringify(ready));
-      return object;
-    },
-    seconds,
-  );
-}
-
-/** The notes of the events about a policy, by reason. */
-export async function notes(scene: Scene, policyName: string, reason: string): Promise<string[]> {
-  const { items } = (await existing(scene, path(scene.namespace, 'events', ''))) as unknown as {
-    items: { reason: string; note: string; regarding: { name: string } }[];
-  };
-  return items
-    .filter((one) => one.reason === reason && one.regarding.name === policyName)
-    .map(({ note }) => note);
-}

@@ -4,60 +4,45 @@ import { after, before, test } from 'node:test';
 import { Redis } from 'ioredis';
 import { testRedis, testVhost } from '../servers/index.ts';
 import { type OperatorProcess, operatorProcess, spawnOperator } from './operator-process.ts';
-import {
-  applySecrets,
-  condition,
-  eventually,
-  existing,
-  notes,
-  openScene,
-  path,
-  policy,
-  policyPath,
-  readyWith,
-  type Scene,
-} from './operator-scene.ts';
+import { condition, eventually, existing, path, policy } from './operator-scene.ts';
+import { operatorWorld } from './operator-world.ts';
 
 /** The operator's own process with a real API server, RabbitMQ and Redis. The tests follow each other as a life does. */
 const rabbitmq = await testVhost({ after });
 const cache = await testRedis({ after });
-let scene: Scene;
-let redis: Redis;
+const { amqpUri, managementUri } = rabbitmq;
+const redis = new Redis(cache.uri, { commandTimeout: 5_000 });
 let operator: OperatorProcess;
-
-before(async () => {
-  scene = await openScene();
-  const { amqpUri, managementUri } = rabbitmq;
-  await applySecrets(scene, {
-    rabbitmq: { uri: amqpUri },
-    'rabbitmq-admin': { uri: amqpUri, managementUri },
-    redis: { uri: cache.uri },
-  });
-  redis = new Redis(cache.uri, { commandTimeout: 5_000 });
-  operator = await operatorProcess(scene, 'operator-a');
-});
 after(async () => {
   await operator.end('SIGTERM');
   redis.disconnect();
-  await scene[Symbol.asyncDispose]();
+});
+const world = await operatorWorld(
+  { after },
+  {
+    rabbitmq: { uri: amqpUri },
+    'rabbitmq-admin': { uri: amqpUri, managementUri },
+    redis: { uri: cache.uri },
+  },
+);
+const { scene, readyWith, notes } = world;
+before(async () => {
+  operator = await operatorProcess(scene, 'operator-a');
 });
 
 const NAME = 'orders';
-const at = () => policyPath(scene.namespace, NAME);
+const at = () => world.at(NAME);
 const queue = () => `ordercache.${scene.namespace}.${NAME}`;
 const tableKey = () => `ordercache:ttl:${cache.keyPrefix}`;
 const lease = () => `/apis/coordination.k8s.io/v1/namespaces/${scene.namespace}/leases/order-cache-operator`;
 
 async function apply(spec: object = {}): Promise<void> {
   const { rabbitmq: broker } = policy(scene.namespace, NAME).spec as { rabbitmq: object };
-  await scene.apply(
-    at(),
-    policy(scene.namespace, NAME, {
-      rabbitmq: { ...broker, exchanges: [{ name: 'mes', managementPolicy: 'Declare' }] },
-      redis: { connectionSecretRef: { name: 'redis' }, keyPrefix: cache.keyPrefix },
-      ...spec,
-    }),
-  );
+  await world.apply(NAME, {
+    rabbitmq: { ...broker, exchanges: [{ name: 'mes', managementPolicy: 'Declare' }] },
+    redis: { connectionSecretRef: { name: 'redis' }, keyPrefix: cache.keyPrefix },
+    ...spec,
+  });
 }
 
 async function queues(): Promise<string[]> {
@@ -77,7 +62,7 @@ async function bindingsOf(name: string): Promise<string[]> {
 
 test('a policy becomes a topology, a TTL table and a Deployment, and Ready', async () => {
   await apply();
-  const ready = await readyWith(scene, NAME, 'Ready', 30);
+  const ready = await readyWith(NAME, 'Ready', 30);
   assert.equal((ready.status as { queue: string }).queue, queue());
   assert.ok((await queues()).includes(queue()));
   assert.ok((await queues()).includes(`${queue()}.dead`));
@@ -108,7 +93,7 @@ test('a TTL table that Redis has lost is back within 10 s', async () => {
 test('a queue that was deleted by hand is back within 60 s, bound as before, with an event', async () => {
   await rabbitmq.management('DELETE', `queues/${rabbitmq.vhost}/${queue()}`);
   await eventually('the queue', async () => assert.deepEqual(await bindingsOf(queue()), ['mes mes.#']), 60);
-  assert.match((await notes(scene, NAME, 'TopologyDeclared')).join(), new RegExp(queue()));
+  assert.match((await notes(NAME, 'TopologyDeclared')).join(), new RegExp(queue()));
 });
 
 test('and a catch-up is asked for, because events may have been lost with it', async () => {
@@ -175,7 +160,7 @@ test('deleted with Retain and applied again, it has the same queue with its mess
   assert.match(`${await redis.get(tableKey())}`, /Retired/);
   assert.deepEqual(await bindingsOf(queue()), ['mes mes.#']);
   await apply({ deletionPolicy: 'Delete' });
-  await readyWith(scene, NAME, 'Ready', 30);
+  await readyWith(NAME, 'Ready', 30);
   await eventually(
     '25 messages',
     async () => {
