@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { deadLetterQueueName } from '../../api/names.ts';
 import { WORKER_ENVIRONMENT, type WorkerConfig } from '../../api/worker-config.ts';
+import { DATABASE, EVENT_SETTINGS, WORKER_CONFIG } from '../fixtures/worker-config.ts';
 import type { BenchOptions, ContenderName } from './options.ts';
 import { POLICY_UID, type Stage } from './stage.ts';
 
@@ -82,30 +83,17 @@ function workerConfig(
   options: BenchOptions,
 ): WorkerConfig {
   return {
+    ...WORKER_CONFIG,
     policy: { namespace: 'bench', name: 'bench', uid: POLICY_UID },
     strategy,
-    event: {
-      format: 'JSON',
-      orderIdPointer: '/orderId',
-      statusPointer: '/status',
-      timestampPointer: '/timestamp',
-      timestampFormat: 'RFC3339',
-      versionFormat: 'Integer',
-      maxClockSkewSeconds: 60,
-      maxBodyBytes: 65536,
-      ...(options.versioned ? { versionPointer: '/version' } : {}),
-    },
+    event: { ...EVENT_SETTINGS, ...(options.versioned ? { versionPointer: '/version' } : {}) },
     rabbitmq: {
       queues: [queue],
       deadLetterQueue: deadLetterQueueName(queue),
       retry: { maxAttempts: 5, steps: [] },
     },
     redis: { keyPrefix: stage.keyPrefix },
-    database: {
-      table: 'orders',
-      columns: { orderId: 'id', status: 'status', version: 'version' },
-      writer: 'Initiator',
-    },
+    database: DATABASE,
     prefetchCount: options.prefetch,
     terminationGracePeriodSeconds: 30,
   };

@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import type { WorkerConfig } from '../../api/worker-config.ts';
+import { DATABASE, WORKER_CONFIG } from '../fixtures/worker-config.ts';
 import { type Scope, type TestDatabase, testDatabase } from '../servers/index.ts';
 import { type MaintenanceOptions, type MaintenanceProcess, startMaintenance } from './maintenance-process.ts';
 import { publishTtl } from './worker-stage.ts';
@@ -39,7 +40,12 @@ export async function catchUpStage(
   redis.on('error', () => undefined);
   scope.after(async () => redis.disconnect());
   await publishTtl(uri, keyPrefix);
-  const config = configOf(strategy, keyPrefix, withDatabase);
+  const config = {
+    ...WORKER_CONFIG,
+    strategy,
+    redis: { keyPrefix },
+    ...(withDatabase && { database: DATABASE }),
+  };
   const credentials = { redis: { uri }, database: { uri: database.uri } };
   return {
     database,
@@ -66,40 +72,4 @@ export async function catchUpStage(
 
 export function ids(count: number): string[] {
   return Array.from({ length: count }, (_, index) => `O${index}`);
-}
-
-function configOf(
-  strategy: WorkerConfig['strategy'],
-  keyPrefix: string,
-  withDatabase: boolean,
-): WorkerConfig {
-  return {
-    policy: { namespace: 'test', name: 'orders', uid: 'uid' },
-    strategy,
-    event: {
-      format: 'JSON',
-      orderIdPointer: '/orderId',
-      statusPointer: '/status',
-      timestampPointer: '/timestamp',
-      timestampFormat: 'RFC3339',
-      versionFormat: 'Integer',
-      maxClockSkewSeconds: 60,
-      maxBodyBytes: 65536,
-    },
-    rabbitmq: {
-      queues: ['orders'],
-      deadLetterQueue: 'orders.dead',
-      retry: { maxAttempts: 3, steps: [] },
-    },
-    redis: { keyPrefix },
-    ...(withDatabase && {
-      database: {
-        table: 'orders',
-        columns: { orderId: 'id', status: 'status', version: 'version' },
-        writer: 'Initiator',
-      },
-    }),
-    prefetchCount: 500,
-    terminationGracePeriodSeconds: 10,
-  };
 }

@@ -1,5 +1,6 @@
 import type { OrderCachePolicy, OrderCachePolicySpec } from '../../api/policy.ts';
 import type { ManagementCredentials } from '../../operator/ports.ts';
+import { SPEC } from '../fixtures/policy.ts';
 
 type RabbitMq = OrderCachePolicySpec['rabbitmq'];
 
@@ -51,37 +52,7 @@ const rabbitmq: RabbitMq = {
 };
 
 function spec(keyPrefix: string, ttl: PolicyChanges['ttl']): Omit<OrderCachePolicySpec, 'rabbitmq'> {
-  return {
-    suspend: false,
-    deletionPolicy: 'Retain',
-    event: {
-      format: 'JSON',
-      orderIdPointer: '/orderId',
-      statusPointer: '/status',
-      timestampPointer: '/timestamp',
-      timestampFormat: 'RFC3339',
-      versionFormat: 'Integer',
-      maxClockSkewSeconds: 60,
-      maxBodyBytes: 65536,
-    },
-    redis: { connectionSecretRef: { name: 'redis' }, keyPrefix },
-    database: {
-      connectionSecretRef: { name: 'orders-db' },
-      table: 'orders',
-      columns: { orderId: 'id', status: 'status', version: 'version' },
-      writer: 'Initiator',
-    },
-    strategy: 'WriteThrough',
-    ttl: { defaultSeconds: 3600, jitterPercent: 10, absentSeconds: 0, statuses: [], ...ttl },
-    workers: {
-      prefetchCount: 500,
-      resources: { requests: { cpu: '250m', memory: '128Mi' }, limits: { memory: '256Mi' } },
-      terminationGracePeriodSeconds: 30,
-    },
-    maintenance: { resources: { requests: { cpu: '50m', memory: '96Mi' }, limits: { memory: '192Mi' } } },
-    catchUp: { maxOrdersPerSecond: 1000 },
-    scaling: { mode: 'Auto', minReplicas: 1, maxReplicas: 10, targetDrainSeconds: 30, behavior: {} },
-  };
+  return { ...SPEC, redis: { ...SPEC.redis, keyPrefix }, ttl: { ...SPEC.ttl, ...ttl } };
 }
 
 /** Of a URI with login; `management` as in the Secret. */

@@ -4,6 +4,7 @@ import type { WorkerConfig } from '../../api/worker-config.ts';
 import { connectRedis } from '../../cache/connect.ts';
 import type { TtlTable } from '../../cache/ttl-table.ts';
 import { publishTtlTable } from '../../cache/ttl-table-redis.ts';
+import { DATABASE, EVENT_SETTINGS, WORKER_CONFIG } from '../fixtures/worker-config.ts';
 import {
   type Scope,
   type TestDatabase,
@@ -95,30 +96,16 @@ export async function publishTtl(uri: string, keyPrefix: string, revision = 1): 
 
 function configFor(topology: Topology, keyPrefix: string, options: StageOptions): WorkerConfig {
   return {
-    policy: { namespace: 'test', name: 'orders', uid: 'uid' },
+    ...WORKER_CONFIG,
     strategy: options.strategy ?? 'WriteThrough',
-    event: {
-      format: 'JSON',
-      orderIdPointer: '/orderId',
-      statusPointer: '/status',
-      timestampPointer: '/timestamp',
-      timestampFormat: 'RFC3339',
-      versionFormat: 'Integer',
-      maxClockSkewSeconds: 60,
-      maxBodyBytes: 65536,
-      ...(options.versioned && { versionPointer: '/version' }),
-    },
+    event: { ...EVENT_SETTINGS, ...(options.versioned && { versionPointer: '/version' }) },
     rabbitmq: {
       queues: [topology.queue],
       deadLetterQueue: topology.deadLetterQueue,
       retry: { maxAttempts: options.maxAttempts ?? 3, steps: topology.steps },
     },
     redis: { keyPrefix },
-    database: {
-      table: 'orders',
-      columns: { orderId: 'id', status: 'status', version: 'version' },
-      writer: 'Initiator',
-    },
+    database: DATABASE,
     ...(options.confirmation && { confirmation: options.confirmation }),
     prefetchCount: options.prefetchCount ?? 500,
     terminationGracePeriodSeconds: options.gracePeriodSeconds ?? 10,

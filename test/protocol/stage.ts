@@ -13,6 +13,7 @@ import { OrdersTable } from '../../worker/orders-table.ts';
 import { Outages } from '../../worker/outages.ts';
 import { Turns } from '../../worker/turns.ts';
 import { orderedEvents } from '../../worker/write-order.ts';
+import { DATABASE, EVENT_SETTINGS, WORKER_CONFIG } from '../fixtures/worker-config.ts';
 import { testDatabase, testRedis } from '../servers/index.ts';
 import type { Scope } from '../servers/scope.ts';
 import { pause } from './actors.ts';
@@ -136,31 +137,22 @@ function workerFor(
   };
 }
 
-function databaseOf(writer: 'Initiator' | 'Worker' | 'None') {
-  const columns = { orderId: 'id', status: 'status', version: 'version' };
-  return { table: 'orders', columns, writer: writer === 'Worker' ? writer : 'Initiator' } as const;
+function databaseOf(writer: 'Initiator' | 'Worker') {
+  return { ...DATABASE, writer };
 }
 
 function configOf({ strategy, versioned, writer = 'Initiator' }: Policy, keyPrefix: string): WorkerConfig {
   const steps = [{ exchange: 'delay.1s', delaySeconds: 1 }];
   return {
-    policy: { namespace: 'test', name: 'orders', uid: 'uid' },
+    ...WORKER_CONFIG,
     strategy,
     event: {
-      format: 'JSON',
-      orderIdPointer: '/orderId',
-      statusPointer: '/status',
-      timestampPointer: '/timestamp',
+      ...EVENT_SETTINGS,
       timestampFormat: 'UnixMicroseconds',
-      versionFormat: 'Integer',
-      maxClockSkewSeconds: 60,
-      maxBodyBytes: 1024,
       ...(versioned && { versionPointer: '/version' }),
     },
-    rabbitmq: { queues: ['q'], deadLetterQueue: 'q.dead', retry: { maxAttempts: 3, steps } },
+    rabbitmq: { ...WORKER_CONFIG.rabbitmq, retry: { maxAttempts: 3, steps } },
     redis: { keyPrefix },
     ...(writer !== 'None' && { database: databaseOf(writer) }),
-    prefetchCount: 10,
-    terminationGracePeriodSeconds: 30,
   };
 }

@@ -1,18 +1,10 @@
 import type { MalformedReason } from '../../api/event.ts';
 import type { EventSettings } from '../../api/worker-config.ts';
+import { EVENT_SETTINGS } from '../fixtures/worker-config.ts';
 
 /** What is tested of the fields of an event, in every format. Literals are JSON texts. */
 
-export const settings: EventSettings = {
-  format: 'JSON',
-  orderIdPointer: '/orderId',
-  statusPointer: '/status',
-  timestampPointer: '/timestamp',
-  timestampFormat: 'RFC3339',
-  versionFormat: 'Integer',
-  maxClockSkewSeconds: 60,
-  maxBodyBytes: 65536,
-};
+export const settings = EVENT_SETTINGS;
 export const versioned: EventSettings = { ...settings, versionPointer: '/version' };
 export const NOON = Date.UTC(2026, 10, 22, 12);
 

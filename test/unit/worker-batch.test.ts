@@ -6,19 +6,10 @@ import { Completions, type Finished } from '../../worker/completions.ts';
 import { Inbox } from '../../worker/inbox.ts';
 import { isolatingFailures } from '../../worker/isolation.ts';
 import { Abandoned } from '../../worker/outages.ts';
+import { EVENT_SETTINGS } from '../fixtures/worker-config.ts';
 import { delivered, RecordingSource } from './worker-deliveries.ts';
 
-const decode = eventDecoder({
-  format: 'JSON',
-  orderIdPointer: '/orderId',
-  statusPointer: '/status',
-  timestampPointer: '/timestamp',
-  timestampFormat: 'RFC3339',
-  versionPointer: '/version',
-  versionFormat: 'Integer',
-  maxClockSkewSeconds: 60,
-  maxBodyBytes: 1024,
-});
+const decode = eventDecoder({ ...EVENT_SETTINGS, versionPointer: '/version' });
 const event = (orderId: string, version: number | null) => ({
   orderId,
   version,

@@ -7,27 +7,12 @@ import { type Handler, handle } from '../../worker/handle.ts';
 import { RowRefused } from '../../worker/orders-write.ts';
 import { Abandoned, Outages } from '../../worker/outages.ts';
 import { Turns } from '../../worker/turns.ts';
+import { TTL_TABLE } from '../fixtures/ttl-table.ts';
+import { DATABASE, WORKER_CONFIG } from '../fixtures/worker-config.ts';
 import { delivered, RecordingSource } from './worker-deliveries.ts';
 
-const config: WorkerConfig = {
-  policy: { namespace: 'shop', name: 'orders', uid: 'u' },
-  strategy: 'WriteThrough',
-  event: {
-    format: 'JSON',
-    orderIdPointer: '/id',
-    statusPointer: '/status',
-    timestampPointer: '/at',
-    timestampFormat: 'UnixMilliseconds',
-    versionFormat: 'Integer',
-    maxClockSkewSeconds: 60,
-    maxBodyBytes: 1024,
-  },
-  rabbitmq: { queues: ['q'], deadLetterQueue: 'q.dead', retry: { maxAttempts: 2, steps: [] } },
-  redis: { keyPrefix: 'order:' },
-  prefetchCount: 10,
-  terminationGracePeriodSeconds: 30,
-};
-const event = (id: string) => ({ id, status: 'PAID', at: 1_700_000_000_000 });
+const config: WorkerConfig = { ...WORKER_CONFIG, strategy: 'WriteThrough' };
+const event = (orderId: string) => ({ orderId, status: 'PAID', timestamp: '2026-11-22T10:00:00Z' });
 
 class Away extends Error {}
 
@@ -44,17 +29,7 @@ function world(faults: unknown[] = []) {
   const worker: Handler = {
     config,
     decode: eventDecoder(config.event),
-    ttl: () => ({
-      state: 'Active',
-      owner: 'o',
-      uid: 'u',
-      revision: 1,
-      defaultSeconds: 1,
-      jitterPercent: 0,
-      absentSeconds: 0,
-      statuses: {},
-      versionSource: null,
-    }),
+    ttl: () => TTL_TABLE,
     cache: () => ({
       apply: async (mode, orders) => {
         steps.push(`apply ${mode} ${orders.map(({ orderId }) => orderId)}`);
@@ -144,11 +119,7 @@ test('an order that makes the worker fail is set aside, and its neighbours are s
 const writing: WorkerConfig = {
   ...config,
   strategy: 'ReadThrough',
-  database: {
-    table: 'orders',
-    columns: { orderId: 'id', status: 'status', version: 'version' },
-    writer: 'Worker',
-  },
+  database: { ...DATABASE, writer: 'Worker' },
   event: { ...config.event, versionPointer: '/version' },
 };
 const versioned = (id: string, version: number) => ({ ...event(id), version });

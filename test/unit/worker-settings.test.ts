@@ -5,6 +5,7 @@ import { configHash, parseConfig } from '../../worker/config.ts';
 import { databaseCredentials, rabbitmqCredentials, redisCredentials } from '../../worker/credentials.ts';
 import { readEnvironment } from '../../worker/environment.ts';
 import { LogLimit } from '../../worker/log-limit.ts';
+import { WORKER_CONFIG } from '../fixtures/worker-config.ts';
 
 const environment = {
   ORDERCACHE_CONFIG_FILE: '/etc/ordercache/config/config.json',
@@ -44,26 +45,11 @@ test('a wrong variable gives one line with its name and without its value', () =
 });
 
 const config = {
-  policy: { namespace: 'shop', name: 'orders', uid: 'u' },
-  strategy: 'ReadThrough',
-  event: {
-    format: 'JSON',
-    orderIdPointer: '/orderId',
-    statusPointer: '/status',
-    timestampPointer: '/timestamp',
-    timestampFormat: 'RFC3339',
-    versionFormat: 'Integer',
-    maxClockSkewSeconds: 60,
-    maxBodyBytes: 65536,
-  },
+  ...WORKER_CONFIG,
   rabbitmq: {
-    queues: ['q'],
-    deadLetterQueue: 'q.dead',
+    ...WORKER_CONFIG.rabbitmq,
     retry: { maxAttempts: 5, steps: [{ exchange: 'd', delaySeconds: 1 }] },
   },
-  redis: { keyPrefix: 'order:' },
-  prefetchCount: 500,
-  terminationGracePeriodSeconds: 30,
 };
 const parsed = (document: unknown) => parseConfig(Buffer.from(JSON.stringify(document)));
 

@@ -6,37 +6,11 @@ import type { WorkerConfig } from '../../api/worker-config.ts';
 import { type Handler, handle } from '../../worker/handle.ts';
 import { Outages } from '../../worker/outages.ts';
 import { Turns } from '../../worker/turns.ts';
+import { TTL_TABLE } from '../fixtures/ttl-table.ts';
+import { WORKER_CONFIG } from '../fixtures/worker-config.ts';
 import { delivered, RecordingSource } from './worker-deliveries.ts';
 
-const config: WorkerConfig = {
-  policy: { namespace: 'shop', name: 'orders', uid: 'u' },
-  strategy: 'WriteThrough',
-  event: {
-    format: 'JSON',
-    orderIdPointer: '/id',
-    statusPointer: '/status',
-    timestampPointer: '/at',
-    timestampFormat: 'UnixMilliseconds',
-    versionFormat: 'Integer',
-    maxClockSkewSeconds: 60,
-    maxBodyBytes: 1024,
-  },
-  rabbitmq: { queues: ['q'], deadLetterQueue: 'q.dead', retry: { maxAttempts: 2, steps: [] } },
-  redis: { keyPrefix: 'order:' },
-  prefetchCount: 10,
-  terminationGracePeriodSeconds: 30,
-};
-const TABLE = {
-  state: 'Active',
-  owner: 'o',
-  uid: 'u',
-  revision: 1,
-  defaultSeconds: 1,
-  jitterPercent: 0,
-  absentSeconds: 0,
-  statuses: {},
-  versionSource: null,
-} as const;
+const config: WorkerConfig = { ...WORKER_CONFIG, strategy: 'WriteThrough' };
 
 /** A worker whose database answers when it is told to; each step is written down with its orders. */
 function world() {
@@ -55,7 +29,7 @@ function world() {
   const worker: Handler = {
     config,
     decode: eventDecoder(config.event),
-    ttl: () => TABLE,
+    ttl: () => TTL_TABLE,
     cache: () => ({
       apply: async (_, orders) => {
         note('apply', orders);
@@ -86,7 +60,7 @@ function world() {
   return { worker, steps, answer };
 }
 
-const event = (id: string) => ({ id, status: 'PAID', at: 1_700_000_000_000 });
+const event = (orderId: string) => ({ orderId, status: 'PAID', timestamp: '2026-11-22T10:00:00Z' });
 
 test('two batches with the same order work on it one after the other, and on other orders at once', async () => {
   const { worker, steps, answer } = world();

@@ -3,29 +3,16 @@ import { test } from 'node:test';
 import type { Decoded } from '../../api/event.ts';
 import type { EventSettings, WorkerConfig } from '../../api/worker-config.ts';
 import { newest, orderedEvents, type WriteOrder, writeOrder } from '../../worker/write-order.ts';
+import { DATABASE, EVENT_SETTINGS, WORKER_CONFIG } from '../fixtures/worker-config.ts';
 
 const NOW = Date.UTC(2026, 10, 22, 10, 0, 0);
 
 function config(writer: 'Initiator' | 'Worker', event: Partial<EventSettings> = {}): WorkerConfig {
   return {
-    policy: { namespace: 'shop', name: 'orders', uid: 'u' },
+    ...WORKER_CONFIG,
     strategy: 'WriteThrough',
-    event: {
-      format: 'JSON',
-      orderIdPointer: '/orderId',
-      statusPointer: '/status',
-      timestampPointer: '/timestamp',
-      timestampFormat: 'RFC3339',
-      versionFormat: 'Integer',
-      maxClockSkewSeconds: 60,
-      maxBodyBytes: 1024,
-      ...event,
-    },
-    rabbitmq: { queues: ['q'], deadLetterQueue: 'q.dead', retry: { maxAttempts: 2, steps: [] } },
-    redis: { keyPrefix: 'order:' },
-    database: { table: 'orders', columns: { orderId: 'id', status: 'status', version: 'version' }, writer },
-    prefetchCount: 10,
-    terminationGracePeriodSeconds: 30,
+    event: { ...EVENT_SETTINGS, ...event },
+    database: { ...DATABASE, writer },
   };
 }
 
