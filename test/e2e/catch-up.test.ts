@@ -1,23 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, it } from 'node:test';
-import { PolicyOnCluster } from './policy.ts';
-import { NAMESPACE, openScene, type Scene } from './scene.ts';
-import { Shop } from './shop.ts';
+import { NAMESPACE } from './scene.ts';
+import { setStage } from './stage.ts';
 
-let scene: Scene;
-let policy: PolicyOnCluster;
-let shop: Shop;
+const { scene, policy, shop } = await setStage({ after });
 
 before(async () => {
-  scene = await openScene();
-  policy = new PolicyOnCluster(scene.kubectl);
-  shop = new Shop(scene.connections);
   await policy.apply({ scaling: { minReplicas: 0, maxReplicas: 1 } });
   await policy.ready();
-});
-after(async () => {
-  await shop.close();
-  await policy.delete();
 });
 
 it('orders whose events were lost are put right on request, while there is no worker', async () => {

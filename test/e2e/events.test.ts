@@ -1,31 +1,17 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { HEADERS } from '../../api/names.ts';
-import { BrokerByHand } from './broker.ts';
-import { POLICY, type Pod, PolicyOnCluster, QUEUE, WORKERS } from './policy.ts';
-import { NAMESPACE, openScene, type Scene } from './scene.ts';
-import { Shop } from './shop.ts';
+import { POLICY, type Pod, QUEUE, WORKERS } from './policy.ts';
+import { NAMESPACE } from './scene.ts';
+import { setStage } from './stage.ts';
 
 /** One policy on a real cluster, and what its events do to the cache. The tests follow each other. */
 
-let scene: Scene;
-let policy: PolicyOnCluster;
-let shop: Shop;
-let broker: BrokerByHand;
+const { scene, policy, shop, broker } = await setStage({ after });
 let cached: string[];
 let uncached: string[];
 
-before(async () => {
-  scene = await openScene();
-  policy = new PolicyOnCluster(scene.kubectl);
-  shop = new Shop(scene.connections);
-  broker = new BrokerByHand(scene.connections);
-  await policy.apply();
-});
-after(async () => {
-  await shop.close();
-  await policy.delete();
-});
+before(() => policy.apply());
 
 describe('a policy applied with kubectl', () => {
   it('becomes Ready', async () => {

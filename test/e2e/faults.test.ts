@@ -2,31 +2,19 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ttlTableKey } from '../../api/names.ts';
-import { BrokerByHand } from './broker.ts';
-import { type Pod, PolicyOnCluster, QUEUE } from './policy.ts';
-import { KEY_PREFIX, NAMESPACE, OPERATOR_NAMESPACE, openScene, type Scene } from './scene.ts';
-import { Shop } from './shop.ts';
+import { type Pod, QUEUE } from './policy.ts';
+import { KEY_PREFIX, NAMESPACE, OPERATOR_NAMESPACE } from './scene.ts';
+import { setStage } from './stage.ts';
 
 /** Pods are killed while events flow. One event for each order: a lost one would leave its record behind its row. */
 
-let scene: Scene;
-let policy: PolicyOnCluster;
-let shop: Shop;
-let broker: BrokerByHand;
+const { scene, policy, shop, broker } = await setStage({ after });
 
 before(async () => {
-  scene = await openScene();
-  policy = new PolicyOnCluster(scene.kubectl);
-  shop = new Shop(scene.connections);
-  broker = new BrokerByHand(scene.connections);
   await policy.apply({ scaling: { minReplicas: 2, maxReplicas: 2 } });
   await policy.ready();
   await policy.untilWorkers(2);
   await broker.purge(`${QUEUE}.dead`);
-});
-after(async () => {
-  await shop.close();
-  await policy.delete();
 });
 
 async function cachedOrders(count: number): Promise<string[]> {

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { BrokerByHand } from './broker.ts';
-import { POLICY, PolicyOnCluster, QUEUE } from './policy.ts';
-import { NAMESPACE, openScene, type Scene } from './scene.ts';
-import { Shop } from './shop.ts';
+import { POLICY, QUEUE } from './policy.ts';
+import { NAMESPACE } from './scene.ts';
+import { setStage } from './stage.ts';
 
 /**
  * The tests follow each other. Of a worker that it does not know the operator expects 1,000 events a second. Bindings
@@ -11,16 +10,9 @@ import { Shop } from './shop.ts';
  */
 
 const DECLARED = ['crm crm.order.status.#', 'mes mes.order.status.#'];
-let scene: Scene;
-let policy: PolicyOnCluster;
-let shop: Shop;
-let broker: BrokerByHand;
+const { scene, policy, shop, broker } = await setStage({ after });
 
 before(async () => {
-  scene = await openScene();
-  policy = new PolicyOnCluster(scene.kubectl);
-  shop = new Shop(scene.connections);
-  broker = new BrokerByHand(scene.connections);
   const behavior = { scaleDown: { stabilizationWindowSeconds: 5 } };
   await policy.apply({ scaling: { minReplicas: 0, maxReplicas: 3, targetDrainSeconds: 1, behavior } });
   await policy.ready();
@@ -28,10 +20,6 @@ before(async () => {
   await broker.unbind(QUEUE, 'crm', 'crm.order.status.#');
   await broker.bind(QUEUE, 'crm', 'crm.invoice.#');
   assert.deepEqual(await broker.bindings(QUEUE), ['crm crm.invoice.#', 'mes mes.order.status.#']);
-});
-after(async () => {
-  await shop.close();
-  await policy.delete();
 });
 
 describe('mode Auto', () => {
