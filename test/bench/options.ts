@@ -28,7 +28,7 @@ export const USAGE = `usage: node test/bench/bench.ts [options]
   --warm-up N    events before them, with which the process gets going (20000)
   --orders N     orders that they are about, every second one cached (as many as events)
   --rounds N     rounds for each contender (3)
-  --prefetch N   prefetch of the worker (2000; a policy's default is 1000)
+  --prefetch N   prefetch of the worker (1000)
   --hot PERCENT  share of the events that are about one order (0)
   --versioned    events carry the row's version
   --only LIST    of ${CONTENDERS.join(',')}
@@ -61,7 +61,7 @@ export function benchOptions(args: string[]): BenchOptions {
     warmUp,
     orders: wholeNumber('orders', values.orders, events + warmUp, 2_000_000),
     rounds: wholeNumber('rounds', values.rounds, 3, 100),
-    prefetch: wholeNumber('prefetch', values.prefetch, 2000, 10_000),
+    prefetch: wholeNumber('prefetch', values.prefetch, 1000, 10_000),
     hotPercent: wholeNumber('hot', values.hot, 0, 100),
     versioned: values.versioned,
     contenders: chosen(values.only),
