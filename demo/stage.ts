@@ -1,10 +1,11 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { buildSync } from 'esbuild';
 import { parse } from 'yaml';
 import { bundle } from '../build/bundle.ts';
 import { installManifests } from '../cdk8s/manifests.ts';
 import { imageValues } from '../cdk8s/values.ts';
+import { contentHash } from '../test/cluster/images.ts';
 import { type Cluster, ensureCluster } from '../test/cluster/index.ts';
 import { Kubectl, type KubeObject } from './kubectl.ts';
 import { SEED_SECRET, serverManifests } from './manifests.ts';
@@ -87,18 +88,14 @@ async function installOperator(kubectl: Kubectl, image: string): Promise<void> {
     'crd/ordercachepolicies.ordercache.io',
     '--timeout=30s',
   ]);
-  await kubectl.apply(await Promise.all(objects.map(rolledByBuild)));
+  await kubectl.apply(objects.map(rolledByBuild));
 }
 
-const BUILD = new URL('../dist/image/', import.meta.url);
-
 /** The image has the same name in every build: a pod that runs an earlier one must go. */
-async function rolledByBuild(object: KubeObject): Promise<KubeObject> {
+function rolledByBuild(object: KubeObject): KubeObject {
   if (object.kind !== 'Deployment') return object;
-  const hash = createHash('sha256');
-  for (const file of (await readdir(BUILD)).sort()) hash.update(await readFile(new URL(file, BUILD)));
   const { spec } = object as KubeObject & { spec: { template: { metadata?: object } } };
-  const annotations = { 'order-cache-demo/build': hash.digest('hex').slice(0, 16) };
+  const annotations = { 'order-cache-demo/build': contentHash(['dist/image']) };
   const template = { ...spec.template, metadata: { ...spec.template.metadata, annotations } };
   return { ...object, spec: { ...spec, template } };
 }

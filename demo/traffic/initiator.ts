@@ -3,8 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'amqplib';
 import pg from 'pg';
 import { createPublisher } from '../../publisher/index.ts';
+import { seededRandom } from '../../test/fixtures/seeded-random.ts';
 import { print } from './lines.ts';
-import { orderIdOf, type Phase, type Settings, seededRandom, uri } from './settings.ts';
+import { orderIdOf, type Phase, type Settings, uri } from './settings.ts';
 
 type InitiatorSettings = NonNullable<Settings['initiator']>;
 interface Change {

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { createReader } from '../../cache/reader.ts';
+import { seededRandom } from '../../test/fixtures/seeded-random.ts';
 import { readRows } from './database.ts';
 import { print } from './lines.ts';
-import { orderIdOf, type Settings, seededRandom, uri } from './settings.ts';
+import { orderIdOf, type Settings, uri } from './settings.ts';
 
 /** Reads each hot order once, so that it is in the cache. */
 export async function warm(settings: Settings): Promise<void> {

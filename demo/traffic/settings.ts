@@ -44,14 +44,3 @@ export function uri(name: 'AMQP_URI' | 'AMQP_MANAGEMENT_URI' | 'REDIS_URI' | 'DA
 export function orderIdOf(number: number): string {
   return `A-${String(number).padStart(6, '0')}`;
 }
-
-/** Small seeded generator (mulberry32), so that a run can be repeated. */
-export function seededRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { createPublisher, type Publisher } from '../../publisher/index.ts';
+import { seededRandom } from '../fixtures/seeded-random.ts';
 import type { History } from './history.ts';
-import { orderId, type Random, seeded, someOrder } from './random.ts';
+import { orderId, type Random, someOrder } from './random.ts';
 import { now } from './time.ts';
 
 /** Changes of one order wait for each other, so that their numbers are in the order of the commits. */
@@ -102,7 +103,7 @@ export class Initiators {
     const interval = (lanes * 2 * 1000) / this.#options.changesPerSecond;
     this.#publishers.forEach((publisher, which) => {
       for (let lane = 0; lane < lanes; lane += 1) {
-        const random = seeded(this.#options.seed + 100 * which + lane);
+        const random = seededRandom(this.#options.seed + 100 * which + lane);
         this.#running.push(this.#change(publisher, which === 0 ? mesManner : crmManner, random, interval));
       }
     });

@@ -4,13 +4,13 @@
  * checker must find out. Exit code 0 only if nothing is wrong but the control.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { seededRandom } from '../fixtures/seeded-random.ts';
 import type { Scope } from '../servers/index.ts';
 import { breakThings } from './faults.ts';
 import { type Findings, judgeHits } from './findings.ts';
 import { History } from './history.ts';
 import { Initiators } from './initiators.ts';
 import { type ConsistencyOptions, consistencyOptions, USAGE } from './options.ts';
-import { seeded } from './random.ts';
 import { Readers } from './readers.ts';
 import { World } from './world.ts';
 
@@ -39,7 +39,7 @@ function parts(options: ConsistencyOptions): readonly Part[] {
     return 'no faults';
   };
   const faulty = async (world: World) => {
-    const counts = await breakThings(world, seeded(options.seed), options.faultSeconds);
+    const counts = await breakThings(world, seededRandom(options.seed), options.faultSeconds);
     return Object.entries(counts)
       .map(([name, count]) => `${name} ${count}x`)
       .join(', ');

@@ -6,7 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { createReader } from '../../cache/reader.ts';
-import { orderId, type Random, seeded, someOrder } from './random.ts';
+import { seededRandom } from '../fixtures/seeded-random.ts';
+import { orderId, type Random, someOrder } from './random.ts';
 import { now } from './time.ts';
 
 export interface ReaderSettings {
@@ -108,6 +109,6 @@ setInterval(() => {
   hits = [];
   process.send?.(report);
 }, 200);
-const random = seeded(settings.seed);
+const random = seededRandom(settings.seed);
 const read = settings.naive ? naiveReader(random) : ownReader();
 for (let reader = 0; reader < AT_A_TIME; reader += 1) void readOn(read, random);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, type TestContext, test } from 'node:test';
 import { compareVersions, type Row } from '../../cache/record.ts';
+import { seededRandom } from '../fixtures/seeded-random.ts';
 import { FENCES } from './cache-fences.ts';
 import { type CacheWorld, cacheWorld, TABLE } from './cache-world.ts';
 
@@ -133,17 +134,6 @@ function pick<T extends { weight: number }>(actors: readonly T[], random: () => 
   const chosen = found ?? first;
   assert.ok(chosen);
   return chosen;
-}
-
-/** mulberry32 */
-function seededRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 /** What went wrong first, in so many schedules; some are played at the same time, each with its own order. */

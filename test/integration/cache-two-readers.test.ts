@@ -3,6 +3,7 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createReader, type LoadedRow, type Reader } from '../../cache/reader.ts';
 import { publishTtlTable } from '../../cache/ttl-table-redis.ts';
+import { seededRandom } from '../fixtures/seeded-random.ts';
 import { openCache, TABLE } from './cache-world.ts';
 import { type PythonReader, pythonReader } from './python-reader.ts';
 import { until, type WorkerProcess } from './worker-process.ts';
@@ -163,15 +164,6 @@ async function wrongKeys(stage: Stage): Promise<string[]> {
     return right ? [] : [`${id}: the cache says ${status ?? lease} ${version}, the row ${row?.status}`];
   });
   return (await Promise.all(looked)).flat();
-}
-
-/** Linear congruential, so that a seed repeats the choices. */
-function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
 }
 
 test(`both readers, a worker and initiators at once: every record equals its row (seed ${SEED})`, async (t) => {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { seededRandom } from '../fixtures/seeded-random.ts';
 import type { Fence } from '../model/fence.ts';
 import type { Scenario } from '../model/scenario.ts';
 import { SCENARIOS } from '../model/scenarios.ts';
-import { seededRandom, walk } from '../model/walk.ts';
+import { walk } from '../model/walk.ts';
 import { cacheWorld } from './cache-world.ts';
 import { ModelPlay } from './model-play.ts';
 

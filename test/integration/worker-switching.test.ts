@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkerConfig } from '../../api/worker-config.ts';
 import { createReader, type Reader } from '../../cache/reader.ts';
+import { seededRandom } from '../fixtures/seeded-random.ts';
 import { faultProxy, type Scope } from '../servers/index.ts';
 import { until, type WorkerProcess } from './worker-process.ts';
 import { depth, type Stage, setStage, startConsuming } from './worker-stage.ts';
@@ -11,15 +12,10 @@ import { publishStamped, withWriter } from './worker-writing.ts';
 const ORDERS = Array.from({ length: 6 }, (_, index) => `order-${index}`);
 const STATUSES = ['NEW', 'PAID', 'SENT', 'DONE'];
 
-/** Small, seeded, and good enough to mix a load (mulberry32). */
+/** Whole numbers below a bound, good enough to mix a load. */
 function randomly(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
+  const random = seededRandom(seed);
+  return (below) => Math.floor(random() * below);
 }
 
 interface Load {

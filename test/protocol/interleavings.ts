@@ -1,3 +1,4 @@
+import { seededRandom } from '../fixtures/seeded-random.ts';
 import type { Actor } from './actors.ts';
 
 /** What one schedule plays: actors, and what must hold after each of their steps and at the end. */
@@ -100,15 +101,4 @@ function takeOne(branches: (readonly number[])[], random: () => number): readonl
   const last = branches.pop();
   if (last !== undefined && index < branches.length) branches[index] = last;
   return taken;
-}
-
-/** mulberry32 */
-function seededRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
