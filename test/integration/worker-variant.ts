@@ -9,7 +9,7 @@ const ROOT = join(import.meta.dirname, '../..');
  * The worker's program with one piece of its source replaced, for tests that must find that out. Gives its main file.
  * @throws Error when the piece is not there
  */
-export function workerVariant(scope: Scope, file: string, piece: string, replacement: string): string {
+function workerVariant(scope: Scope, file: string, piece: string, replacement: string): string {
   const directory = mkdtempSync(join(tmpdir(), 'order-cache-operator-variant-'));
   scope.after(async () => rmSync(directory, { recursive: true, force: true }));
   for (const part of ['api', 'cache', 'worker', 'package.json'])
@@ -19,4 +19,16 @@ export function workerVariant(scope: Scope, file: string, piece: string, replace
   if (!source.includes(piece)) throw new Error(`${file}: there is no ${piece}`);
   writeFileSync(join(directory, file), source.replace(piece, replacement));
   return join(directory, 'worker/main.ts');
+}
+
+/** A worker that tells and acknowledges at once, and changes the cache two seconds later. */
+export function confirmingEarly(scope: Scope): string {
+  const loop = '  for (const result of await isolatingFailures(orders, riding)) {\n';
+  const early = `  for (const { events } of orders)
+    for (const { delivery, event } of events)
+      worker.perform(delivery, { kind: 'Finished', outcome: 'updated' }, event);
+  worker.acknowledge();
+  await new Promise((resolve) => setTimeout(resolve, 2_000));
+`;
+  return workerVariant(scope, 'worker/handle.ts', loop, early + loop);
 }
