@@ -12,9 +12,10 @@ const { amqpUri, queue, prefetch, port } = parameters<{
 let acknowledged = 0;
 let received = 0;
 let last: ConsumeMessage | undefined;
-reportProgress(port, () => acknowledged);
 
-const channel = await (await connect(amqpUri, { noDelay: true })).createChannel();
+const connection = await connect(amqpUri, { noDelay: true });
+reportProgress(port, () => acknowledged, connection);
+const channel = await connection.createChannel();
 await channel.prefetch(prefetch);
 await channel.consume(queue, (message) => {
   if (message === null) return;

@@ -1,6 +1,6 @@
 /**
- * This project's worker beside a consumer that only acknowledges and the consumer that a user would write instead, in
- * one run on one machine, in interleaved rounds on the same servers. See `--help` for options.
+ * This project's worker beside a consumer that only acknowledges and the two that a user would write instead, in one
+ * run on one machine, in interleaved rounds on the same servers. See `--help` for options.
  */
 import { loadavg } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -59,7 +59,8 @@ async function checkEffect(name: ContenderName, stage: Stage, queue: string): Pr
   const { current, outdated, absent } = await stage.cached();
   const right = {
     'acknowledge-only': () => current === 0 && absent === 0,
-    plain: () => outdated === 0 && absent === 0,
+    'one-at-a-time': () => outdated === 0 && absent === 0,
+    'all-at-once': () => outdated === 0 && absent === 0,
     'write-through': () => outdated === 0 && absent === 0,
     'read-through': () => outdated === 0 && current === 0,
   };

@@ -30,8 +30,11 @@ export async function contender(
   switch (name) {
     case 'acknowledge-only':
       return program('acknowledge-only.ts', { amqpUri, queue, prefetch: options.prefetch, port });
-    case 'plain':
-      return program('plain-consumer.ts', { amqpUri, redisUri, queue, keyPrefix, port });
+    case 'one-at-a-time':
+    case 'all-at-once': {
+      const oneAtATime = name === 'one-at-a-time';
+      return program('plain-consumer.ts', { amqpUri, redisUri, queue, keyPrefix, oneAtATime, port });
+    }
     case 'write-through':
       return worker('WriteThrough', stage, queue, port, options);
     case 'read-through':

@@ -1,6 +1,12 @@
 import { parseArgs } from 'node:util';
 
-export const CONTENDERS = ['acknowledge-only', 'plain', 'write-through', 'read-through'] as const;
+export const CONTENDERS = [
+  'acknowledge-only',
+  'one-at-a-time',
+  'all-at-once',
+  'write-through',
+  'read-through',
+] as const;
 export type ContenderName = (typeof CONTENDERS)[number];
 
 export interface BenchOptions {
@@ -11,7 +17,7 @@ export interface BenchOptions {
   /** Orders that they are about; every second one is cached when the round begins. */
   readonly orders: number;
   readonly rounds: number;
-  /** Of the worker and of the consumer that only acknowledges; the plain consumer has its own 100. */
+  /** Of the worker and of the consumer that only acknowledges; the plain consumers have their own 100. */
   readonly prefetch: number;
   /** Share of the events, in percent, that are all about one cached order. */
   readonly hotPercent: number;

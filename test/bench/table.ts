@@ -3,6 +3,9 @@ import type { BenchOptions, ContenderName } from './options.ts';
 
 export type Rounds = ReadonlyMap<ContenderName, readonly Measurement[]>;
 
+const PLAIN = ['one-at-a-time', 'all-at-once'] as const;
+type PlainConsumer = (typeof PLAIN)[number];
+
 export interface Figures {
   readonly contender: ContenderName;
   /** Medians over the rounds. */
@@ -11,15 +14,14 @@ export interface Figures {
   readonly peakMemoryMiB: number;
   /** Slowest and fastest round, in events per second. */
   readonly range: readonly [number, number];
-  /** Rate in multiples of the plain consumer's; absent when it did not run. */
-  readonly timesPlain?: number;
+  /** Rate in multiples of each plain consumer's that ran. */
+  readonly times: Readonly<Partial<Record<PlainConsumer, number>>>;
   /** Of the last round. */
   readonly outcomes: Readonly<Record<string, number>>;
 }
 
 export function figures(rounds: Rounds): Figures[] {
   const rate = (measurements: readonly Measurement[]) => median(measurements.map((m) => m.eventsPerSecond));
-  const plain = rounds.get('plain');
   return [...rounds].map(([contender, measurements]) => {
     const rates = measurements.map((m) => m.eventsPerSecond);
     return {
@@ -28,7 +30,12 @@ export function figures(rounds: Rounds): Figures[] {
       cpuMicrosecondsPerEvent: median(measurements.map((m) => m.cpuMicrosecondsPerEvent)),
       peakMemoryMiB: median(measurements.map((m) => m.peakMemoryMiB)),
       range: [Math.min(...rates), Math.max(...rates)],
-      ...(plain === undefined ? {} : { timesPlain: rate(measurements) / rate(plain) }),
+      times: Object.fromEntries(
+        PLAIN.flatMap((name) => {
+          const plain = rounds.get(name);
+          return plain === undefined ? [] : [[name, rate(measurements) / rate(plain)]];
+        }),
+      ),
       outcomes: measurements.at(-1)?.outcomes ?? {},
     };
   });
@@ -36,20 +43,30 @@ export function figures(rounds: Rounds): Figures[] {
 
 const LABELS: Record<ContenderName, string> = {
   'acknowledge-only': 'only acknowledges',
-  plain: 'plain: amqplib + ioredis',
+  'one-at-a-time': 'plain, one at a time',
+  'all-at-once': 'plain, 100 at once',
   'write-through': 'worker, WriteThrough',
   'read-through': 'worker, ReadThrough',
 };
 
 export function table(all: readonly Figures[]): string {
-  const header = ['', 'events/s', 'slowest to fastest', 'CPU us/event', 'peak MiB', 'x plain', 'outcomes'];
+  const header = [
+    '',
+    'events/s',
+    'slowest to fastest',
+    'CPU us/event',
+    'peak MiB',
+    'x one at a time',
+    'x 100 at once',
+    'outcomes',
+  ];
   const rows = all.map((each) => [
     LABELS[each.contender],
     thousands(each.eventsPerSecond),
     each.range.map(thousands).join(' to '),
     each.cpuMicrosecondsPerEvent.toFixed(1),
     each.peakMemoryMiB.toFixed(0),
-    each.timesPlain?.toFixed(1) ?? '',
+    ...PLAIN.map((name) => each.times[name]?.toFixed(1) ?? ''),
     outcomes(each.outcomes),
   ]);
   const widths = header.map((_, column) =>
