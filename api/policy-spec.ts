@@ -12,7 +12,7 @@ import {
   text,
   withDefault,
 } from './schema.ts';
-import { EVENT_FORMATS } from './worker-config.ts';
+import { DEFAULT_EVENT, DEFAULT_POINTERS, EVENT_FORMATS } from './worker-config.ts';
 
 const secretRef = (description: string) =>
   Type.Object(
@@ -29,10 +29,11 @@ const secretRef = (description: string) =>
 const POINTER = { pattern: '^(/([^/~]|~[01])*)+$', maxLength: 256 };
 
 /** Without a default in the schema: it depends on the format (DEFAULT_POINTERS of worker-config.ts). */
-const pointer = (what: string, json: string, cloudEvents: string) =>
+const pointer = (field: keyof typeof DEFAULT_POINTERS.JSON, what: string) =>
   Type.Optional(
     text(
-      `RFC 6901 JSON pointer to ${what} in the event. Default: ${json}; for CloudEvents ${cloudEvents}.`,
+      `RFC 6901 JSON pointer to ${what} in the event. Default: ${DEFAULT_POINTERS.JSON[field]}; for CloudEvents ` +
+        `${DEFAULT_POINTERS.CloudEvents[field]}.`,
       POINTER,
     ),
   );
@@ -50,17 +51,17 @@ const event = objectOfDefaults(
           'its payload expanded or as text, with or without a schema; pointers read the payload, and fields that the ' +
           'router places beside it or in headers. Default: JSON.',
       ),
-      'JSON',
+      DEFAULT_EVENT.format,
     ),
-    orderIdPointer: pointer('the order id, a string or a whole number', '/orderId', '/subject'),
-    statusPointer: pointer('the new status, a string', '/status', '/data/status'),
-    timestampPointer: pointer('the time of the change', '/timestamp', '/time'),
+    orderIdPointer: pointer('orderIdPointer', 'the order id, a string or a whole number'),
+    statusPointer: pointer('statusPointer', 'the new status, a string'),
+    timestampPointer: pointer('timestampPointer', 'the time of the change'),
     timestampFormat: withDefault(
       oneOf(
         ['RFC3339', 'UnixSeconds', 'UnixMilliseconds', 'UnixMicroseconds'],
         'How the timestamp is written. Default: RFC3339, with an offset.',
       ),
-      'RFC3339',
+      DEFAULT_EVENT.timestampFormat,
     ),
     versionPointer: Type.Optional(
       text(
@@ -76,7 +77,7 @@ const event = objectOfDefaults(
         'How the version is written. Timestamp: as timestampFormat says, for a version column of type timestamptz; ' +
           'it is compared as microseconds since 1970. Default: Integer.',
       ),
-      'Integer',
+      DEFAULT_EVENT.versionFormat,
     ),
     maxClockSkewSeconds: withDefault(
       seconds(
@@ -85,7 +86,7 @@ const event = objectOfDefaults(
         'Where database.writer is Worker and timestamps order the events, which have no version or one in the format ' +
           "Timestamp: one further ahead of the worker's clock than this is dead-lettered. Default: 60.",
       ),
-      60,
+      DEFAULT_EVENT.maxClockSkewSeconds,
     ),
     maxBodyBytes: withDefault(
       count(
@@ -93,7 +94,7 @@ const event = objectOfDefaults(
         1048576,
         'Larger events are dead-lettered before they are parsed, in bytes. Default: 65536.',
       ),
-      65536,
+      DEFAULT_EVENT.maxBodyBytes,
     ),
   },
   'How an order status event is read. The defaults read {"orderId": "...", "status": "...", "timestamp": "..."}.',

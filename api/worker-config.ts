@@ -33,6 +33,15 @@ export interface RetryStep {
 export const EVENT_FORMATS = ['JSON', 'CloudEvents', 'DebeziumOutbox'] as const;
 export type EventFormat = (typeof EVENT_FORMATS)[number];
 
+/** How events are read unless the policy says otherwise. */
+export const DEFAULT_EVENT = {
+  format: 'JSON',
+  timestampFormat: 'RFC3339',
+  versionFormat: 'Integer',
+  maxClockSkewSeconds: 60,
+  maxBodyBytes: 65536,
+} as const satisfies Partial<EventSettings>;
+
 /** Where the fields of an event are unless the policy says otherwise. */
 export const DEFAULT_POINTERS = {
   JSON: { orderIdPointer: '/orderId', statusPointer: '/status', timestampPointer: '/timestamp' },

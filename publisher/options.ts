@@ -1,6 +1,6 @@
 import type { CloudEventSettings } from '../api/cloud-event-encode.ts';
 import type { OrderEvent } from '../api/event.ts';
-import { DEFAULT_POINTERS, type EventSettings } from '../api/worker-config.ts';
+import { DEFAULT_EVENT, DEFAULT_POINTERS, type EventSettings } from '../api/worker-config.ts';
 
 /** Where the broker is, and who asks. */
 export interface BrokerOptions {
@@ -58,18 +58,6 @@ export interface BrokerAddress {
   readonly tls: NonNullable<BrokerOptions['tls']>;
 }
 
-/** The defaults of the resource's spec.event. */
-const DEFAULT_EVENT: EventSettings = {
-  format: 'JSON',
-  orderIdPointer: '/orderId',
-  statusPointer: '/status',
-  timestampPointer: '/timestamp',
-  timestampFormat: 'RFC3339',
-  versionFormat: 'Integer',
-  maxClockSkewSeconds: 60,
-  maxBodyBytes: 65536,
-};
-
 /** Checks the options once. @throws TypeError that names the option, what was expected and what came. */
 export function publisherSettings(options: PublisherOptions): PublisherSettings {
   const { exchange, routingKey, mandatory = true, onConnectionError = () => {} } = options;
@@ -90,7 +78,7 @@ export function publisherSettings(options: PublisherOptions): PublisherSettings 
 
 /** What the resource's spec.event means with these fields given and the others left out. */
 export function eventSettings(given: Partial<EventSettings> = {}): EventSettings {
-  return { ...DEFAULT_EVENT, ...DEFAULT_POINTERS[given.format ?? 'JSON'], ...given };
+  return { ...DEFAULT_EVENT, ...DEFAULT_POINTERS[given.format ?? DEFAULT_EVENT.format], ...given };
 }
 
 /** @throws TypeError that names the option */
