@@ -21,55 +21,32 @@ export interface TtlTable {
   readonly versionSource: string | null;
 }
 
+/** Each field as it stands in Redis, in the order in which it is written, and what it may hold. */
+const FIELDS: { readonly [Field in keyof TtlTable]: (value: unknown) => value is TtlTable[Field] } = {
+  state: (value) => value === 'Active' || value === 'Retired',
+  owner: (value) => typeof value === 'string',
+  uid: (value) => typeof value === 'string',
+  revision: isWhole,
+  defaultSeconds: isSeconds,
+  jitterPercent: (value): value is number => isWhole(value) && value <= 50,
+  absentSeconds: isWhole,
+  versionSource: (value) => value === null || typeof value === 'string',
+  statuses: (value): value is TtlTable['statuses'] =>
+    isObject(value) && Object.values(value).every(isSeconds),
+};
+const NAMES = Object.keys(FIELDS) as (keyof TtlTable)[];
+
 /** The same table gives the same text, whatever the order of its fields. */
 export function encodeTtlTable(table: TtlTable): string {
-  const { state, owner, uid, revision, defaultSeconds, jitterPercent, absentSeconds, versionSource } = table;
-  const names = Object.keys(table.statuses).sort();
-  return JSON.stringify({
-    state,
-    owner,
-    uid,
-    revision,
-    defaultSeconds,
-    jitterPercent,
-    absentSeconds,
-    versionSource,
-    statuses: Object.assign(Object.create(null), ...names.map((name) => ({ [name]: table.statuses[name] }))),
-  });
+  const fields = Object.fromEntries(NAMES.map((name) => [name, table[name]]));
+  const statuses = Object.entries(table.statuses).sort(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify({ ...fields, statuses: Object.fromEntries(statuses) });
 }
 
 /** Null for a text that is no TTL table; whoever reads it then behaves as if there were none. */
 export function decodeTtlTable(text: string): TtlTable | null {
-  const value = parse(text);
-  if (value === null) return null;
-  const {
-    state,
-    owner,
-    uid,
-    revision,
-    defaultSeconds,
-    jitterPercent,
-    absentSeconds = 0,
-    versionSource,
-  } = value;
-  const statuses = decodeStatuses(value.statuses);
-  if (state !== 'Active' && state !== 'Retired') return null;
-  if (typeof owner !== 'string' || typeof uid !== 'string') return null;
-  if (!isWhole(revision) || !isSeconds(defaultSeconds)) return null;
-  if (!isWhole(jitterPercent) || jitterPercent > 50 || statuses === null) return null;
-  if (!isWhole(absentSeconds)) return null;
-  if (versionSource !== null && typeof versionSource !== 'string') return null;
-  return {
-    state,
-    owner,
-    uid,
-    revision,
-    defaultSeconds,
-    jitterPercent,
-    absentSeconds,
-    statuses,
-    versionSource,
-  };
+  const value = { absentSeconds: 0, ...parse(text) };
+  return isTtlTable(value) ? value : null;
 }
 
 /**
@@ -83,14 +60,8 @@ export function ttlMilliseconds(table: TtlTable, status: string, random01: numbe
   return Math.max(1, Math.ceil(milliseconds - jitter));
 }
 
-function decodeStatuses(value: unknown): Readonly<Record<string, number>> | null {
-  if (!isObject(value)) return null;
-  const statuses: Record<string, number> = Object.create(null);
-  for (const [status, seconds] of Object.entries(value)) {
-    if (!isSeconds(seconds)) return null;
-    statuses[status] = seconds;
-  }
-  return statuses;
+function isTtlTable(value: Readonly<Partial<Record<keyof TtlTable, unknown>>>): value is TtlTable {
+  return NAMES.every((name) => FIELDS[name](value[name]));
 }
 
 function parse(text: string): Readonly<Record<string, unknown>> | null {
