@@ -55,8 +55,7 @@ async function runSuite(suite: Suite, files: string[]): Promise<Count> {
     files,
     concurrency: suite.concurrency,
     timeout: 15 * 60_000,
-    // Node 24 can spin for ever at its natural exit when a socket was black-holed (Environment::CleanupHandles).
-    execArgv: ['--no-warnings', '--test-force-exit'],
+    execArgv: ['--no-warnings', `--import=${new URL('file-exit.ts', import.meta.url)}`],
   });
   stream.on('test:summary', ({ file, counts }) => {
     if (file !== undefined) return;
