@@ -4,7 +4,7 @@ import type { WorkerPod } from './ports.ts';
 
 const DEADLINE_MS = 1_000;
 const LARGEST_REPORT_BYTES = 65_536;
-/** Requests at the same time, over all policies. */
+/** Requests at the same time for one policy: pods that do not answer delay nobody but their own policy. */
 const CONCURRENCY = 32;
 
 /** What a report says; null for what is no report of a pod of this policy. */
@@ -18,8 +18,6 @@ export class WorkerReports {
     maxResponseSize: LARGEST_REPORT_BYTES,
   });
   readonly #uriOf: (podIp: string) => string;
-  readonly #waiting: (() => void)[] = [];
-  #free = CONCURRENCY;
 
   constructor(uriOf: (podIp: string) => string = defaultUri) {
     this.#uriOf = uriOf;
@@ -32,11 +30,14 @@ export class WorkerReports {
     parse: Parse<R>,
   ): Promise<ReadonlyMap<string, R>> {
     const reports = new Map<string, R>();
-    const ask = async (pod: WorkerPod) => {
-      const report = await this.#inTurn(() => this.#get(pod.ip, policyUid, parse));
-      if (report !== null) reports.set(pod.name, report);
+    const remaining = pods.values();
+    const askInTurn = async () => {
+      for (const { name, ip } of remaining) {
+        const report = await this.#get(ip, policyUid, parse);
+        if (report !== null) reports.set(name, report);
+      }
     };
-    await Promise.all(pods.map(ask));
+    await Promise.all(Array.from({ length: CONCURRENCY }, askInTurn));
     return reports;
   }
 
@@ -54,18 +55,6 @@ export class WorkerReports {
       return statusCode === 200 ? parse(text, policyUid) : null;
     } catch {
       return null;
-    }
-  }
-
-  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#free > 0) this.#free -= 1;
-    else await new Promise<void>((proceed) => this.#waiting.push(proceed));
-    try {
-      return await work();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free += 1;
-      else next();
     }
   }
 }
