@@ -1,6 +1,7 @@
-import type { Confirmation, ConfirmationOutcome } from '../api/confirmation.ts';
+import type { Confirmation } from '../api/confirmation.ts';
+import { timedOut } from './answers.ts';
 import type { Message } from './message.ts';
-import { PublishError } from './publish-error.ts';
+import type { PublishError } from './publish-error.ts';
 
 /** An event from the call of `publish` or `publishAndWait` to its answer. */
 export interface Outstanding {
@@ -12,45 +13,100 @@ export interface Outstanding {
   /** `confirmation` is a worker's, if it was waited for. */
   readonly resolve: (confirmation: Confirmation | undefined) => void;
   readonly reject: (error: PublishError) => void;
-  settled: boolean;
   sent: boolean;
   returned: boolean;
   /** The broker has confirmed it; a worker has not yet. */
   arrived: boolean;
 }
 
-/** What a worker found when it made the cache right. */
-export type VisibleOutcome = Exclude<ConfirmationOutcome, 'unseen' | 'dead-lettered'>;
+/** The events that have no answer yet, and where each of them is. */
+export class OutstandingEvents {
+  readonly #all = new Set<Outstanding>();
+  #waiting = new Set<Outstanding>();
+  #inFlight = new Set<Outstanding>();
+  /** What waits for a worker, by correlation id. */
+  readonly #unconfirmed = new Map<string, Outstanding>();
+  #idle: (() => void) | undefined;
 
-/** A change that readers see: what they get is at least as new. */
-export interface VisibleChange {
-  readonly messageId: string;
-  readonly outcome: VisibleOutcome;
-  /** That of the row as the worker read it, or else the event's; null: neither has one. */
-  readonly version: string | null;
-}
-
-/** @throws PublishError for a confirmation that says the change is not visible */
-export function visibleChange(messageId: string, confirmation: Confirmation | undefined): VisibleChange {
-  const facts = { messageId, mayHaveArrived: true };
-  if (confirmation === undefined) throw new PublishError('NotConfirmed', 'published, not confirmed', facts);
-  const { outcome, version, reason = 'no reason is given' } = confirmation;
-  if (outcome === 'dead-lettered')
-    throw new PublishError('DeadLettered', `the event was dead-lettered: ${reason}`, facts);
-  if (outcome === 'unseen')
-    throw new PublishError('Unseen', 'the row never reached the version of the event', facts);
-  return { messageId, outcome, version };
-}
-
-/** What its deadline says about an event. */
-export function timedOut(outstanding: Outstanding, lastTrouble: string | undefined): PublishError {
-  const { arrived, sent, timeoutMilliseconds, message } = outstanding;
-  const facts = { messageId: message.messageId, mayHaveArrived: sent || arrived };
-  const trouble = lastTrouble === undefined ? '' : `; ${lastTrouble}`;
-  if (arrived) {
-    const detail = `published, and not confirmed by a worker within ${timeoutMilliseconds} ms${trouble}`;
-    return new PublishError('NotConfirmed', detail, facts);
+  /** Not on the wire now: in the order of the calls, what was lost with a connection first. */
+  get waiting(): ReadonlySet<Outstanding> {
+    return this.#waiting;
   }
-  const what = sent ? 'sent and not confirmed' : 'not sent';
-  return new PublishError('TimedOut', `${what} within ${timeoutMilliseconds} ms${trouble}`, facts);
+
+  /** On the wire and unanswered, in the order of sending. */
+  get inFlight(): ReadonlySet<Outstanding> {
+    return this.#inFlight;
+  }
+
+  waitingForWorker(correlationId: string): Outstanding | undefined {
+    return this.#unconfirmed.get(correlationId);
+  }
+
+  /** @param trouble why nothing gets through at present, for the error at the deadline */
+  add(
+    given: Pick<Outstanding, 'message' | 'correlationId' | 'timeoutMilliseconds'>,
+    trouble: () => string | undefined,
+  ): Promise<Confirmation | undefined> {
+    return new Promise((resolve, reject) => {
+      const expire = () => this.fail(outstanding, timedOut(outstanding, trouble()));
+      const deadline = setTimeout(expire, given.timeoutMilliseconds);
+      const progress = { sent: false, returned: false, arrived: false };
+      const outstanding: Outstanding = { ...given, deadline, resolve, reject, ...progress };
+      this.#all.add(outstanding);
+      this.#waiting.add(outstanding);
+      if (given.correlationId !== undefined) this.#unconfirmed.set(given.correlationId, outstanding);
+    });
+  }
+
+  sent(outstanding: Outstanding): void {
+    this.#waiting.delete(outstanding);
+    this.#inFlight.add(outstanding);
+    outstanding.sent = true;
+    outstanding.returned = false;
+  }
+
+  /** The broker has answered. */
+  answered(outstanding: Outstanding): void {
+    this.#inFlight.delete(outstanding);
+  }
+
+  /** The connection went with what was on the wire. */
+  lost(): Outstanding[] {
+    const lost = [...this.#inFlight];
+    this.#inFlight = new Set();
+    return lost;
+  }
+
+  /** Before all that waits; and with it what waits for a worker, whose reply address was the channel's. */
+  sendAgain(lost: readonly Outstanding[]): void {
+    const again = [...lost.filter((each) => this.#all.has(each)), ...this.#unconfirmed.values()];
+    this.#waiting = new Set([...again, ...this.#waiting]);
+  }
+
+  succeed(outstanding: Outstanding, confirmation?: Confirmation): void {
+    this.#settle(outstanding, () => outstanding.resolve(confirmation));
+  }
+
+  fail(outstanding: Outstanding, error: PublishError): void {
+    this.#settle(outstanding, () => outstanding.reject(error));
+  }
+
+  /** Resolves when every event has its answer. */
+  async idle(): Promise<void> {
+    if (this.#all.size === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#idle = resolve;
+    });
+  }
+
+  /** By the answer that comes first. */
+  #settle(outstanding: Outstanding, answer: () => void): void {
+    if (!this.#all.delete(outstanding)) return;
+    const { correlationId, deadline } = outstanding;
+    clearTimeout(deadline);
+    this.#waiting.delete(outstanding);
+    if (correlationId !== undefined) this.#unconfirmed.delete(correlationId);
+    answer();
+    if (this.#all.size === 0) this.#idle?.();
+  }
 }

@@ -63,7 +63,7 @@ export const CONFIRMATION_MUTANTS: readonly Mutant[] = [
     without: 'a wait goes on for a reply to a channel that is gone',
     patches: [
       {
-        file: 'publisher/publisher.ts',
+        file: 'publisher/outstanding.ts',
         find: ', ...this.#unconfirmed.values()];',
         replace: '];',
       },

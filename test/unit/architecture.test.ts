@@ -64,9 +64,11 @@ const DECISIONS = {
     'world',
   ],
   publisher: [
+    'answers',
     'options',
     'outbox-sql',
     'outbox-trigger-sql',
+    'publish-error',
     'relay-batch',
     'relay-options',
     'relay-rows',
