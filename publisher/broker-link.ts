@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type ChannelModel, type ConfirmChannel, connect, credentials } from 'amqplib';
 import { within } from './deadline.ts';
 import type { BrokerAddress } from './options.ts';
+import { reconnecting } from './reconnecting.ts';
 
 /** A channel in confirm mode, for as long as it lives. */
 export interface Link {
@@ -22,8 +22,6 @@ export interface LinkEvents {
 }
 
 const CONNECT_TIMEOUT = 5_000;
-const FIRST_DELAY = 100;
-const LONGEST_DELAY = 5_000;
 
 /** Keeps one connection with one confirm channel up until it is closed; waits longer after each failed attempt. */
 export class BrokerLink {
@@ -38,20 +36,11 @@ export class BrokerLink {
   constructor(address: BrokerAddress, events: LinkEvents) {
     this.#address = address;
     this.#events = events;
-    this.#ended = this.#keepUp();
-  }
-
-  async #keepUp(): Promise<void> {
-    for (let attempt = 0; !this.#closing.signal.aborted; attempt += 1) {
-      try {
-        await this.#session(() => {
-          attempt = 0;
-        });
-      } catch (error) {
-        this.#events.trouble(asError(error));
-      }
-      await this.#pause(attempt);
-    }
+    this.#ended = reconnecting(
+      (isUp) => this.#session(isUp),
+      (error) => events.trouble(asError(error)),
+      this.#closing.signal,
+    );
   }
 
   /** From connecting to the loss of the channel. @throws when it does not come up */
@@ -93,12 +82,6 @@ export class BrokerLink {
     });
     this.#events.up(link);
     return closed;
-  }
-
-  async #pause(attempt: number): Promise<void> {
-    const longest = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** Math.min(attempt, 16));
-    const delay = longest * (0.5 + Math.random() / 2);
-    await sleep(delay, undefined, { signal: this.#closing.signal }).catch(() => {});
   }
 
   /** Takes twice the connect timeout at most, also when the broker is silent. */

@@ -1,8 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Doorbell } from './doorbell.ts';
+import { reconnecting } from './reconnecting.ts';
 import { type BatchResult, publishBatch } from './relay-batch.ts';
 import { RelayBroker } from './relay-broker.ts';
 import { type OutboxRelayOptions, type RelaySettings, relaySettings, retryDelay } from './relay-options.ts';
+import { RelayRetries } from './relay-retries.ts';
 import { byOrder, type OutboxRow } from './relay-rows.ts';
 import { type Measure, type Postponed, RelaySession } from './relay-session.ts';
 
@@ -41,24 +42,14 @@ export function createOutboxRelay(options: OutboxRelayOptions): OutboxRelay {
   return new Relay(relaySettings(options));
 }
 
-const FIRST_PAUSE = 100;
-const LONGEST_PAUSE = 5_000;
-/** In milliseconds: the database counts what is postponed by its own clock. */
-const CLOCK_ERROR = 5;
-/** The poll finds the rest. */
-const MOST_DUE = 1_000;
-
 class Relay implements OutboxRelay {
   readonly #settings: RelaySettings;
   readonly #broker: RelayBroker;
   readonly #doorbell = new Doorbell();
   readonly #closing = new AbortController();
   readonly #ended: Promise<void>;
-  /** Exchanges that refused everything, and until when they are left alone. */
-  readonly #refused = new Map<string, { attempts: number; until: number }>();
+  readonly #retries: RelayRetries;
   #database: RelaySession | undefined;
-  /** When to look again, beside polling: when something postponed may be tried. In ascending order. */
-  #due: number[] = [];
   #measuredAt = Number.NEGATIVE_INFINITY;
   #measure: Measure = { pending: 0, failing: 0, oldestAgeSeconds: null };
   #published = 0;
@@ -68,7 +59,12 @@ class Relay implements OutboxRelay {
   constructor(settings: RelaySettings) {
     this.#settings = settings;
     this.#broker = new RelayBroker(settings, () => this.#doorbell.ring());
-    this.#ended = this.#run();
+    this.#retries = new RelayRetries(settings.retry);
+    this.#ended = reconnecting(
+      (works) => this.#session(works),
+      (error) => settings.onTrouble(error instanceof Error ? error : new Error('the database failed')),
+      this.#closing.signal,
+    );
   }
 
   status(): RelayStatus {
@@ -96,19 +92,6 @@ class Relay implements OutboxRelay {
     await this.#broker.close();
   }
 
-  async #run(): Promise<void> {
-    for (let attempt = 0; !this.#closing.signal.aborted; attempt += 1) {
-      try {
-        await this.#session(() => {
-          attempt = 0;
-        });
-      } catch (error) {
-        this.#settings.onTrouble(error instanceof Error ? error : new Error('the database failed'));
-      }
-      await this.#pause(attempt);
-    }
-  }
-
   /** @throws when the connection to the database is lost, or cannot be used */
   async #session(works: () => void): Promise<void> {
     const { database, table, timeoutMilliseconds } = this.#settings;
@@ -132,7 +115,7 @@ class Relay implements OutboxRelay {
 
   async #drain(session: RelaySession): Promise<void> {
     while (this.#broker.ready && !this.#closing.signal.aborted) {
-      const rows = await session.claim(this.#settings.batchOrders, this.#refusedExchanges());
+      const rows = await session.claim(this.#settings.batchOrders, this.#retries.refused(performance.now()));
       if (rows.length === 0) return;
       await this.#publish(session, rows);
       await this.#look(session);
@@ -148,14 +131,15 @@ class Relay implements OutboxRelay {
       enough: () => performance.now() > end || this.#closing.signal.aborted,
     });
     if (oneByOne && (result.complete || result.failed.length > 0)) this.#broker.allClear();
-    const holds = this.#avoidRefusing(result);
+    const holds = this.#retries.avoidRefusing(result, performance.now(), Math.random);
     const postponed = this.#postponed(result);
     await session.finish(
       result.confirmed.map(({ id }) => id),
       postponed,
     );
     this.#published += result.confirmed.length;
-    this.#comeBackIn([...holds, ...postponed.map(({ delayMilliseconds }) => delayMilliseconds)]);
+    const delays = [...holds, ...postponed.map(({ delayMilliseconds }) => delayMilliseconds)];
+    this.#retries.comeBackIn(delays, performance.now());
   }
 
   #postponed({ failed }: BatchResult): Postponed[] {
@@ -174,28 +158,6 @@ class Relay implements OutboxRelay {
     });
   }
 
-  /** Gives for how long, in milliseconds. */
-  #avoidRefusing({ confirmed, refusedExchanges }: BatchResult): number[] {
-    for (const { exchange } of confirmed) this.#refused.delete(exchange);
-    return [...refusedExchanges].map((exchange) => {
-      const attempts = (this.#refused.get(exchange)?.attempts ?? 0) + 1;
-      const delay = retryDelay(this.#settings.retry, attempts, Math.random());
-      this.#refused.set(exchange, { attempts, until: performance.now() + delay });
-      return delay;
-    });
-  }
-
-  #refusedExchanges(): string[] {
-    const now = performance.now();
-    return [...this.#refused].filter(([, { until }]) => until > now).map(([exchange]) => exchange);
-  }
-
-  #comeBackIn(delays: readonly number[]): void {
-    const now = performance.now();
-    const due = [...this.#due, ...delays.map((delay) => now + delay + CLOCK_ERROR)];
-    this.#due = due.sort((a, b) => a - b).slice(0, MOST_DUE);
-  }
-
   /** Also tells a connection that is dead and does not say so. */
   async #look(session: RelaySession): Promise<void> {
     const now = performance.now();
@@ -206,15 +168,7 @@ class Relay implements OutboxRelay {
 
   async #rest(): Promise<void> {
     const { pollMilliseconds } = this.#settings;
-    const [next = Number.POSITIVE_INFINITY] = this.#due;
-    await this.#doorbell.wait(Math.min(pollMilliseconds, next - performance.now()));
-    const now = performance.now();
-    this.#due = this.#due.filter((due) => due > now);
-  }
-
-  async #pause(attempt: number): Promise<void> {
-    const longest = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** Math.min(attempt, 16));
-    const delay = longest * (0.5 + Math.random() / 2);
-    await sleep(delay, undefined, { signal: this.#closing.signal }).catch(() => {});
+    await this.#doorbell.wait(Math.min(pollMilliseconds, this.#retries.dueIn(performance.now())));
+    this.#retries.lookedAt(performance.now());
   }
 }

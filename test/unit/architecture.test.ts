@@ -71,6 +71,7 @@ const DECISIONS = {
     'publish-error',
     'relay-batch',
     'relay-options',
+    'relay-retries',
     'relay-rows',
     'sql-names',
   ],
