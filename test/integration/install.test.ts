@@ -22,6 +22,9 @@ before(async () => {
 });
 
 after(async () => {
+  const cluster = ['ClusterRole', 'ClusterRoleBinding'];
+  const left = manifests.filter(({ kind }) => cluster.includes(kind));
+  await kubectl(['delete', ...left.map(({ kind, metadata }) => `${kind}/${metadata.name}`)]);
   await home.remove();
   await watched.remove();
 });

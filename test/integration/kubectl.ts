@@ -3,6 +3,7 @@ import { customResourceDefinition } from '../../api/crd.ts';
 import { PLURAL } from '../../api/names.ts';
 import { run } from '../cluster/command.ts';
 import { ensureCluster } from '../cluster/index.ts';
+import { eventually } from './operator-scene.ts';
 
 /** kubectl as a user calls it, on the real API server. Throws with what kubectl said. */
 export type Kubectl = (args: readonly string[], input?: string) => Promise<string>;
@@ -31,8 +32,8 @@ function list(items: readonly object[]): string {
 export async function installDefinition(kubectl: Kubectl): Promise<void> {
   await apply(kubectl, [customResourceDefinition()]);
   const name = customResourceDefinition().metadata.name;
-  await kubectl(['wait', '--for=condition=Established', `crd/${name}`, '--timeout=30s']);
-  await kubectl(['get', PLURAL, '--all-namespaces', '-o', 'name']);
+  await kubectl(['wait', '--for=condition=Established', `crd/${name}`, '--timeout=60s']);
+  await eventually('the definition is served', () => kubectl(['get', PLURAL, '-A', '-o', 'name']), 60);
 }
 
 /** A namespace of the test's own, under Pod Security `restricted`; `remove` does not wait for its end. */
