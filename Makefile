@@ -10,7 +10,7 @@ export CONTEXT IMAGE
 .PHONY: help demo test unit integration e2e bench consistency protocol model mutants generate format lint types bundle image cluster servers clean
 
 help: ## This list
-	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9 ]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 24
 
 demo: $(SETUP) ## The main job on a real cluster, with a report (CONTEXT=name IMAGE=registry/name:tag for a cluster of yours)
 	@$(NODE) demo/main.ts
@@ -21,7 +21,7 @@ test: $(SETUP) ## Everything that must pass before a change lands
 unit integration e2e: $(SETUP) ## One suite of `make test`; FILES="test/unit/event.test.ts" for single files
 	@$(NODE) test/run.ts $@ $(FILES)
 
-bench: $(SETUP) servers ## This worker beside a plain consumer, in one run
+bench: $(SETUP) servers ## This worker beside plain consumers and one that only acknowledges, in one run
 	@$(NODE) test/bench/bench.ts
 
 consistency: $(SETUP) servers ## MES, CRM and readers at work, and every hit checked against the order of commits; ARGS="--seed 7"
