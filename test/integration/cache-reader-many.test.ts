@@ -14,6 +14,7 @@ import {
   shipped,
 } from './cache-reader-world.ts';
 import { cacheWorld, openCache, TABLE } from './cache-world.ts';
+import { until } from './worker-process.ts';
 
 const ids = (count: number) => Array.from({ length: count }, (_, i) => `O${i}`);
 
@@ -78,14 +79,18 @@ test('a thousand callers, alone and in batches, miss one order at the same time:
 test('another process is loading some of the orders: the others are read at once, those when it is done', async (t) => {
   const world = await activeWorld(t);
   const first = await readingMany(t, world);
-  const second = await readingMany(t, world, { waitForOthersMs: 2000 });
+  const { heard, hooks } = listening();
+  const second = await readingMany(t, world, { hooks });
   await Promise.all([first.reader.get('x'), second.reader.get('x')]);
   fill(first.database, ids(20));
   fill(second.database, ids(40));
-  first.database.delayMs = 200;
+  const release = first.database.hold();
   const loading = first.reader.getMany(ids(20));
-  await sleep(50);
-  const { orders } = await second.reader.getMany(ids(40));
+  await first.database.untilRead();
+  const asking = second.reader.getMany(ids(40));
+  await until('the second has read what nobody loads', () => heard.includes('load many 20 rows'));
+  release();
+  const { orders } = await asking;
   assert.ok(ids(20).every((id) => orders.get(id)?.from === 'cache'));
   assert.deepEqual(second.database.batches, [ids(40).slice(20)]);
   await loading;
@@ -93,7 +98,7 @@ test('another process is loading some of the orders: the others are read at once
 
 test('the holder of some leases is dead: its orders are read together, and its leases left alone', async (t) => {
   const world = await activeWorld(t);
-  const { reader, database } = await readingMany(t, world);
+  const { reader, database } = await readingMany(t, world, { waitForOthersMs: 200 });
   fill(database, ids(30));
   for (const id of ids(20)) await world.cache.lease(id, 60_000);
   const { orders, failures } = await reader.getMany(ids(30));
@@ -108,11 +113,12 @@ test('events are applied while a batch is read: exactly their orders do not get 
   const world = await activeWorld(t);
   const { reader, database } = await readingMany(t, world);
   fill(database, ids(10));
-  database.delayMs = 100;
+  const release = database.hold();
   const old = reader.getMany([...ids(10), 'created']);
-  await sleep(50);
+  await database.untilRead();
   const changed = ['O2', 'O7', 'created'].map((orderId) => ({ orderId, expected: null }));
   await world.cache.apply('drop', changed);
+  release();
   assert.equal((await old).orders.get('O2')?.status, 'SHIPPED');
   for (const { orderId } of changed) assert.deepEqual(await world.hash(orderId), {});
   assert.equal((await world.hash('O3')).status, 'SHIPPED');
@@ -200,7 +206,7 @@ test('a key that is no hash is read from the database, and does not make Redis l
 });
 
 test('a thousand orders go through in portions', async (t) => {
-  const { reader, database } = await readingMany(t, await activeWorld(t), { redisTimeoutMs: 2000 });
+  const { reader, database } = await readingMany(t, await activeWorld(t));
   fill(database, ids(1100));
   const first = await reader.getMany(ids(1100));
   assert.equal(first.orders.size, 1100);
@@ -227,11 +233,9 @@ test('Redis is killed and comes back empty: no order of a batch fails, and hits 
   }
   await server.start();
   await publishWhenBack(world);
-  const deadline = performance.now() + 8000;
-  while (![...(await reader.getMany(ids(100))).orders.values()].every((order) => order?.from === 'cache')) {
-    assert.ok(performance.now() < deadline, 'no hits after 8 s');
-    await sleep(100);
-  }
+  const allHit = async () =>
+    [...(await reader.getMany(ids(100))).orders.values()].every((order) => order?.from === 'cache');
+  await until('hits return', allHit);
 });
 
 test('Redis swallows everything or is slow: batches are answered from the database in time', async (t) => {
@@ -243,7 +247,7 @@ test('Redis swallows everything or is slow: batches are answered from the databa
   });
   fill(database, ids(50));
   await reader.getMany(ids(50));
-  for (const fault of [() => proxy.blackHole(), () => proxy.delay(500)]) {
+  for (const fault of [() => proxy.blackHole(), () => proxy.delay(10_000)]) {
     await fault();
     for (let round = 0; round < 20; round += 1) {
       const startedAt = performance.now();
@@ -251,16 +255,13 @@ test('Redis swallows everything or is slow: batches are answered from the databa
       assert.equal(failures.size, 0);
       assert.equal(orders.size, 50);
       const took = performance.now() - startedAt;
-      assert.ok(took < 1000, `a batch took ${took} ms`);
+      assert.ok(took < 5000, `a batch took ${took} ms`);
       await sleep(20);
     }
   }
   await proxy.pass();
-  const deadline = performance.now() + 8000;
-  while ((await reader.getMany(['O1'])).orders.get('O1')?.from !== 'cache') {
-    assert.ok(performance.now() < deadline, 'no hits after 8 s');
-    await sleep(50);
-  }
+  const hit = async () => (await reader.getMany(['O1'])).orders.get('O1')?.from === 'cache';
+  await until('hits return', hit);
 });
 
 for (const [option, value] of Object.entries({ loadMany: 7, isOutage: 'yes' })) {

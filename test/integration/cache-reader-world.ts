@@ -4,6 +4,7 @@ import type { TtlTable } from '../../cache/ttl-table.ts';
 import { publishTtlTable } from '../../cache/ttl-table-redis.ts';
 import type { Scope } from '../servers/scope.ts';
 import { type CacheWorld, cacheWorld, TABLE } from './cache-world.ts';
+import { until } from './worker-process.ts';
 
 export const shipped = { status: 'SHIPPED', version: '3' };
 
@@ -17,6 +18,8 @@ export class Database {
   busy = 0;
   mostBusy = 0;
   delayMs = 5;
+  /** While set, reads that have seen their rows wait for it. */
+  held: Promise<void> | undefined;
   /** What every read fails with. */
   failure: Error | undefined;
 
@@ -37,10 +40,28 @@ export class Database {
     return new Map(found);
   };
 
+  /** Holds reads back from now on; the returned function lets them go. */
+  hold(): () => void {
+    let release = () => {};
+    this.held = new Promise((resolve) => {
+      release = resolve;
+    });
+    return () => {
+      this.held = undefined;
+      release();
+    };
+  }
+
+  /** Resolves while a read is under way. */
+  async untilRead(): Promise<void> {
+    await until('the database is read', () => this.busy > 0);
+  }
+
   async #work(signal: AbortSignal): Promise<void> {
     this.busy += 1;
     this.mostBusy = Math.max(this.mostBusy, this.busy);
     try {
+      await this.held;
       await sleep(this.delayMs, undefined, { signal });
       if (this.failure !== undefined) throw this.failure;
     } finally {
@@ -48,6 +69,9 @@ export class Database {
     }
   }
 }
+
+/** Longer than a busy machine makes anybody wait: for tests in which Redis answers and the lease's holder lives. */
+const PATIENT = { redisTimeoutMs: 10_000, waitForOthersMs: 20_000, loadTimeoutMs: 20_000 } as const;
 
 /** A reader of a world's records, and the database that it reads on a miss. */
 export async function reading(
@@ -57,7 +81,7 @@ export async function reading(
 ): Promise<{ reader: Reader; database: Database }> {
   const database = new Database();
   const { uri, keyPrefix } = world;
-  const reader = createReader({ redis: { uri }, keyPrefix, load: database.load, ...options });
+  const reader = createReader({ redis: { uri }, keyPrefix, load: database.load, ...PATIENT, ...options });
   scope.after(() => reader.close());
   return { reader, database };
 }
@@ -87,7 +111,7 @@ export async function publishWhenBack(world: CacheWorld): Promise<void> {
       await publishTtlTable(world.connection, world.keyPrefix, TABLE);
       return;
     } catch (error) {
-      if (attempt > 50) throw error;
+      if (attempt > 300) throw error;
       await sleep(100);
     }
   }

@@ -4,8 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createReader, LoadTimeout, type Reader } from '../../cache/reader.ts';
 import { publishTtlTable, retireTtlTable } from '../../cache/ttl-table-redis.ts';
 import { faultProxy, ownRedis } from '../servers/index.ts';
-import { activeWorld, Database, publishWhenBack, reading, shipped } from './cache-reader-world.ts';
+import { activeWorld, Database, listening, publishWhenBack, reading, shipped } from './cache-reader-world.ts';
 import { cacheWorld, openCache, TABLE } from './cache-world.ts';
+import { until } from './worker-process.ts';
 
 test('the first read comes from the database and the second from the cache', async (t) => {
   const { reader, database } = await reading(t, await activeWorld(t));
@@ -27,15 +28,20 @@ test('a thousand callers miss one order at the same time: the database is read o
 test('two processes miss one order: the second waits for the first', async (t) => {
   const world = await activeWorld(t);
   const first = await reading(t, world);
-  const second = await reading(t, world, { waitForOthersMs: 2000 });
+  const { heard, hooks } = listening();
+  const second = await reading(t, world, { hooks });
   await first.reader.get('other');
   await second.reader.get('other');
   const readsBefore = second.database.reads;
   first.database.rows.set('A', shipped);
-  first.database.delayMs = 100;
+  const release = first.database.hold();
   const loading = first.reader.get('A');
-  await sleep(50);
-  assert.deepEqual(await second.reader.get('A'), { ...shipped, from: 'cache' });
+  await first.database.untilRead();
+  const waiting = second.reader.get('A');
+  await until('the second has missed', () => heard.includes('miss A'));
+  await sleep(100);
+  release();
+  assert.deepEqual(await waiting, { ...shipped, from: 'cache' });
   await loading;
   assert.equal(second.database.reads, readsBefore);
 });
@@ -43,7 +49,7 @@ test('two processes miss one order: the second waits for the first', async (t) =
 test('the holder of a lease is dead: another process reads the database, and leaves the lease alone', async (t) => {
   const world = await activeWorld(t);
   await world.cache.lease('A', 60_000);
-  const { reader, database } = await reading(t, world);
+  const { reader, database } = await reading(t, world, { waitForOthersMs: 200 });
   database.rows.set('A', shipped);
   assert.deepEqual(await reader.get('A'), { ...shipped, from: 'database' });
   assert.deepEqual(Object.keys(await world.hash('A')), ['lease']);
@@ -55,10 +61,11 @@ test('an event is applied while a reader reads the database: the old row does no
   const hooks = { onFill: (_: string, outcome: string) => void fills.push(outcome) };
   const { reader, database } = await reading(t, world, { hooks });
   database.rows.set('A', shipped);
-  database.delayMs = 100;
+  const release = database.hold();
   const old = reader.get('A');
-  await sleep(50);
+  await database.untilRead();
   await world.cache.apply('drop', [{ orderId: 'A', expected: null }]);
+  release();
   assert.equal((await old)?.status, 'SHIPPED');
   assert.deepEqual(fills, ['fenced']);
   assert.deepEqual(await world.hash('A'), {});
@@ -149,11 +156,8 @@ test('Redis is killed and comes back empty: no read fails, few go to the databas
   assert.equal(database.mostBusy, 4);
   await server.start();
   await publishWhenBack(world);
-  const deadline = performance.now() + 8000;
-  while (!(await readAll()).every((order) => order?.from === 'cache')) {
-    assert.ok(performance.now() < deadline, 'no hits after 8 s');
-    await sleep(100);
-  }
+  const allHit = async () => (await readAll()).every((order) => order?.from === 'cache');
+  await until('hits return', allHit);
 });
 
 test('Redis swallows everything or is slow: reads are answered from the database in time, then from Redis again', async (t) => {
@@ -165,19 +169,15 @@ test('Redis swallows everything or is slow: reads are answered from the database
   });
   database.rows.set('A', shipped);
   await reader.get('A');
-  for (const fault of [() => proxy.blackHole(), () => proxy.delay(500)]) {
+  for (const fault of [() => proxy.blackHole(), () => proxy.delay(10_000)]) {
     await fault();
     const times = await readFor(reader, 1500);
-    assert.ok(Math.max(...times) < 1000, `the slowest read took ${Math.max(...times)} ms`);
-    const quick = times.filter((time) => time < 100).length;
+    assert.ok(Math.max(...times) < 5000, `the slowest read took ${Math.max(...times)} ms`);
+    const quick = times.filter((time) => time < 200).length;
     assert.ok(quick > times.length / 2, 'most reads do not wait for Redis at all');
   }
   await proxy.pass();
-  const deadline = performance.now() + 8000;
-  while ((await reader.get('A'))?.from !== 'cache') {
-    assert.ok(performance.now() < deadline, 'no hits after 8 s');
-    await sleep(50);
-  }
+  await until('hits return', async () => (await reader.get('A'))?.from === 'cache');
 });
 
 /** How long each read took, in milliseconds; each must succeed. */
