@@ -73,7 +73,7 @@ export async function startMaintenance(
   const { port } = started.address as { port: number };
   const get = async (path: string) => {
     const url = `http://127.0.0.1:${port}${path}`;
-    const response = await fetch(url, { signal: AbortSignal.timeout(5_000) });
+    const response = await fetch(url, { signal: AbortSignal.timeout(20_000) });
     return { status: response.status, body: await response.text() };
   };
   const report = async () => JSON.parse((await get('/report')).body) as MaintenanceReport;
@@ -84,7 +84,7 @@ export async function startMaintenance(
     report,
     mount,
     kill: (signal) => void child.kill(signal),
-    completed: (before, milliseconds = 15_000) =>
+    completed: (before, milliseconds = 30_000) =>
       until(
         'the catch-up is completed',
         async () => {

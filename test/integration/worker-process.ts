@@ -67,7 +67,7 @@ export async function startWorker(
   const port = await httpPort(child);
   const get = async (path: string) => {
     const url = `http://127.0.0.1:${port}${path}`;
-    const response = await fetch(url, { signal: AbortSignal.timeout(5_000) });
+    const response = await fetch(url, { signal: AbortSignal.timeout(20_000) });
     return { status: response.status, body: await response.text() };
   };
   return {
@@ -112,11 +112,11 @@ async function httpPort(child: SpawnedWorker): Promise<number> {
   return (line.address as { port: number }).port;
 }
 
-/** Asks every 20 ms until there is an answer. @throws Error after `milliseconds` */
+/** Asks every 20 ms until there is an answer. @throws Error after `milliseconds`: the default is for a busy machine */
 export async function until<T>(
   what: string,
   look: () => T | undefined | false | Promise<T | undefined | false>,
-  milliseconds = 10_000,
+  milliseconds = 30_000,
 ): Promise<T> {
   const deadline = Date.now() + milliseconds;
   for (;;) {
