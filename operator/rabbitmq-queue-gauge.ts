@@ -67,12 +67,17 @@ export class QueueGauge {
     return { ready: messageCount, consumers: consumerCount };
   }
 
+  /** One that was given up may end long after another has taken its place, which must not be forgotten with it. */
   #connected(): Promise<ChannelModel> {
-    this.#connection ??= this.#connect();
-    return this.#connection;
+    if (this.#connection !== undefined) return this.#connection;
+    const connecting = this.#connect(() => {
+      if (this.#connection === connecting) this.#forgetConnection();
+    });
+    this.#connection = connecting;
+    return connecting;
   }
 
-  async #connect(): Promise<ChannelModel> {
+  async #connect(onGone: () => void): Promise<ChannelModel> {
     try {
       const connection = await connect(addressOf(this.#credentials), {
         ...this.#credentials.tls,
@@ -80,10 +85,10 @@ export class QueueGauge {
         clientProperties: { connection_name: 'order-cache-operator' },
       });
       connection.on('error', () => {});
-      connection.on('close', () => this.#forgetConnection());
+      connection.on('close', onGone);
       return connection;
     } catch (error) {
-      this.#forgetConnection();
+      onGone();
       throw error;
     }
   }
