@@ -5,7 +5,8 @@ The reader as a process of the test's. Each line on stdin and stdout is a JSON o
   out  {"load": 3, "orderId": "A"}                  in   {"loaded": 3, "row": {"status", "version"} or null}, or "error"
   in   {"outcomes": true}                           out  {"outcomes": {"1": 12}}
 
-Started with the host, the port and the key prefix; `--without-lease-check` leaves a fence out.
+Started with the host, the port and the key prefix; `--without-lease-check` leaves a fence out. It waits for longer than
+a reader in service would: a busy machine must not make it read the database.
 """
 
 import concurrent.futures
@@ -14,7 +15,11 @@ import json
 import sys
 import threading
 
+import reader as settings
 from reader import Reader
+
+settings.REDIS_TIMEOUT = 10
+settings.WAIT_FOR_OTHERS = 20
 
 _output = threading.Lock()
 _loads = {}
@@ -31,7 +36,7 @@ def load(order_id: str):
     number = next(_numbers)
     answer = _loads[number] = concurrent.futures.Future()
     say({"load": number, "orderId": order_id})
-    return answer.result(timeout=10)
+    return answer.result(timeout=30)
 
 
 def loaded(message) -> None:
