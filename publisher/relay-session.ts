@@ -42,7 +42,12 @@ export class RelaySession {
     client.on('notification', wake);
   }
 
-  /** @param wake called on a notification, and when the connection is lost */
+  /**
+   * The server ends a statement that takes too long, as we do: it does not notice that nobody waits any more, and a
+   * table that is locked for an hour would use up all connections.
+   *
+   * @param wake called on a notification, and when the connection is lost
+   */
   static async open(
     database: OutboxDatabase,
     table: TableName,
@@ -59,7 +64,7 @@ export class RelaySession {
     });
     const session = new RelaySession(client, table, timeout, wake);
     try {
-      await session.#query(`LISTEN ${quotedName(table.table)}`);
+      await session.#query(`SET statement_timeout = ${timeout}; LISTEN ${quotedName(table.table)}`);
     } catch (error) {
       session.close();
       throw error;

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { createOutbox, type OutboxDatabase } from '../../publisher/index.ts';
 import { faultProxy } from '../servers/index.ts';
 import { type Committed, changeOrders, compare } from './outbox-load.ts';
-import { type OutboxStage, outboxStage, pending, relayPool, soon } from './outbox-stage.ts';
+import { type OutboxStage, outboxStage, pending, relayPool, soon, transaction } from './outbox-stage.ts';
 
 const WELL = { missing: 0, invented: 0, doubled: 0, overtaken: 0 };
 
@@ -170,6 +170,34 @@ describe('a relay that is cut off from database and broker with a batch in hand'
     assert.ok(took < 12_000, `${took} ms`);
   });
 });
+
+describe('a relay whose table somebody else has locked', () => {
+  it('leaves no statement behind that waits, and goes on when the lock is gone', async (t) => {
+    const stage = await outboxStage(t);
+    const relay = stage.relay({ timeoutMilliseconds: 250, pollMilliseconds: 100 });
+    await soon('up', () => relay.status().database === 'Up');
+    let most = 0;
+    await transaction(stage.database.pool, async (client) => {
+      await client.query('LOCK TABLE order_outbox IN ACCESS EXCLUSIVE MODE');
+      await soon('in trouble four times', async () => {
+        most = Math.max(most, await waitingForLocks(stage));
+        return stage.trouble.length > 3;
+      });
+    });
+    assert.ok(most > 0);
+    assert.ok(most <= 2, `${most} statements wait for the lock`);
+    await outbox.enqueue(stage.database.pool, { orderId: 'A', status: '1' });
+    await soon('published', () => stage.arrived.length === 1);
+  });
+});
+
+async function waitingForLocks({ database }: OutboxStage): Promise<number> {
+  const { rows } = await database.pool.query<{ waiting: number }>(
+    `SELECT count(*)::int AS waiting FROM pg_stat_activity
+     WHERE datname = current_database() AND application_name = 'relay' AND wait_event_type = 'Lock'`,
+  );
+  return rows[0]?.waiting ?? 0;
+}
 
 /** Events that somebody has locked. */
 async function claimed({ database }: OutboxStage): Promise<number> {
