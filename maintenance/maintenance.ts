@@ -2,13 +2,10 @@ import type { Logger } from 'pino';
 import type { MaintenanceConnection, MaintenanceReport } from '../api/maintenance.ts';
 import type { WorkerConfig } from '../api/worker-config.ts';
 import type { PauseReason } from '../api/worker-report.ts';
-import { RedisFailure } from '../cache/failure.ts';
-import { databaseCredentials } from '../worker/credentials.ts';
 import type { CredentialsDirectory } from '../worker/credentials-directory.ts';
-import { DatabaseUnavailable, OrdersTable } from '../worker/orders-table.ts';
-import { type Dependency, Outages } from '../worker/outages.ts';
-import { RedisAccess } from '../worker/redis.ts';
+import { Outages } from '../worker/outages.ts';
 import { Renewable } from '../worker/renewable.ts';
+import { dependencyOf, Stores } from '../worker/stores.ts';
 import { CatchUp } from './catch-up.ts';
 import { CatchUpStore } from './catch-up-store.ts';
 import { MaintenanceMetrics } from './metrics.ts';
@@ -32,8 +29,7 @@ export class Maintenance {
   readonly metrics: MaintenanceMetrics;
   readonly #options: MaintenanceOptions;
   readonly #startedAt = new Date().toISOString();
-  readonly #redis: Renewable<RedisAccess>;
-  readonly #database: Renewable<OrdersTable> | undefined;
+  readonly #stores: Stores;
   readonly #outages: Outages;
   readonly #catchUp: CatchUp;
   readonly #relay: Renewable<RunningRelay> | undefined;
@@ -43,18 +39,12 @@ export class Maintenance {
   /** @throws InvalidCredentials or RedisUriInvalid: nothing was started then */
   constructor(options: MaintenanceOptions) {
     this.#options = options;
-    const { credentials, log } = options;
-    this.#database = databaseOf(options);
-    this.#redis = new Renewable({
-      create: () => new RedisAccess(credentials.files('redis'), options.config, log),
-      verify: (redis) => redis.probe(),
-      dispose: (redis) => redis.close(),
-      log: log.child({ connection: 'redis' }),
-    });
+    const { config, credentials, log } = options;
+    this.#stores = new Stores({ config, credentials, log });
     this.#relay = relayOf(options);
     this.#outages = new Outages({
       dependencyOf,
-      probe: (dependency) => this.#probe(dependency),
+      probe: (dependency) => this.#stores.probe(dependency),
       onPause: () => undefined,
       onResume: () => undefined,
       log,
@@ -66,7 +56,7 @@ export class Maintenance {
 
   /** Works until `drain`. */
   async start(): Promise<void> {
-    await this.#redis.current.ttl.firstRead;
+    await this.#stores.redis.ttl.firstRead;
     this.#ended = this.#catchUp.run();
     await this.#ended;
   }
@@ -99,8 +89,7 @@ export class Maintenance {
     this.#catchUp.stop();
     this.#outages.abandon();
     await Promise.all([this.#ended, this.#relay?.current.close()]);
-    this.#redis.close();
-    this.#database?.close();
+    this.#stores.close();
     this.#options.credentials.close();
   }
 
@@ -109,30 +98,24 @@ export class Maintenance {
       config,
       requests: settings.requests,
       maxOrdersPerSecond: settings.maxOrdersPerSecond,
-      connection: () => this.#redis.current.connection,
+      connection: () => this.#stores.redis.connection,
       store: new CatchUpStore(config.redis.keyPrefix),
       comparedWith: () => ({
-        cache: this.#redis.current.cache,
-        database: this.#database?.current,
+        cache: this.#stores.redis.cache,
+        database: this.#stores.database,
         strategy: config.strategy,
-        ttl: this.#redis.current.ttl.current(),
+        ttl: this.#stores.redis.ttl.current(),
       }),
-      redisReady: () => this.#redis.current.probe(),
+      redisReady: () => this.#stores.redis.probe(),
       outages: this.#outages,
       compared: (compared) => this.metrics.compared(compared),
       log,
     });
   }
 
-  async #probe(dependency: Dependency): Promise<void> {
-    if (dependency === 'RedisUnavailable') return this.#redis.current.probe();
-    await this.#database?.current.probe();
-  }
-
   #rotated(name: MaintenanceConnection): void {
     this.#options.log.info({ connection: name }, 'the credentials have changed');
-    if (name === 'redis') this.#redis.renew();
-    else if (name === 'database') this.#database?.renew();
+    if (name === 'redis' || name === 'database') this.#stores.renew(name);
     else this.#relay?.renew();
   }
 
@@ -141,20 +124,6 @@ export class Maintenance {
     if (pausedBecause.length > 0) return 'Paused';
     return this.#catchUp.hasLooked ? 'Running' : 'Starting';
   }
-}
-
-function databaseOf({
-  config: { database },
-  credentials,
-  log,
-}: MaintenanceOptions): Renewable<OrdersTable> | undefined {
-  if (database === undefined) return undefined;
-  return new Renewable({
-    create: () => new OrdersTable(databaseCredentials(credentials.files('database')), database, log),
-    verify: (table) => table.probe(),
-    dispose: (table) => void table.close(),
-    log: log.child({ connection: 'database' }),
-  });
 }
 
 /** Two relays at once, while credentials change, do no work twice. */
@@ -174,9 +143,4 @@ function relayOf({ settings, credentials, log }: MaintenanceOptions): Renewable<
     dispose: (relay) => void relay.close(),
     log: relayLog,
   });
-}
-
-function dependencyOf(error: unknown): Dependency | undefined {
-  if (error instanceof RedisFailure) return 'RedisUnavailable';
-  return error instanceof DatabaseUnavailable ? 'DatabaseUnavailable' : undefined;
 }

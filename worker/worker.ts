@@ -1,30 +1,21 @@
 import type { Logger } from 'pino';
 import { eventDecoder } from '../api/event-decode.ts';
 import type { ConnectionName, WorkerConfig } from '../api/worker-config.ts';
-import type { Outcome, PauseReason, WorkerReport } from '../api/worker-report.ts';
-import { RedisFailure } from '../cache/failure.ts';
+import type { Outcome, WorkerReport } from '../api/worker-report.ts';
+import { Batches } from './batches.ts';
 import { Broker } from './broker.ts';
 import { Completions, type Finished, noOutcomes } from './completions.ts';
-import { databaseCredentials, type RabbitMQCredentials, rabbitmqCredentials } from './credentials.ts';
+import { type RabbitMQCredentials, rabbitmqCredentials } from './credentials.ts';
 import type { CredentialsDirectory } from './credentials-directory.ts';
+import type { Delivery } from './delivery.ts';
 import { type Handler, handle } from './handle.ts';
-import { Inbox } from './inbox.ts';
 import { WorkerMetrics } from './metrics.ts';
-import { DatabaseUnavailable, OrdersTable } from './orders-table.ts';
-import { Abandoned, type Dependency, Outages } from './outages.ts';
-import { RedisAccess } from './redis.ts';
-import { Renewable } from './renewable.ts';
+import { Outages } from './outages.ts';
+import { stateOf } from './state.ts';
+import { dependencyOf, Stores } from './stores.ts';
 import { Turns } from './turns.ts';
 import { orderedEvents, writeOrder } from './write-order.ts';
 
-/** More would not make it faster, and would keep Redis and the database busy with one worker for longer. */
-const MAX_BATCH = 500;
-/** While one waits for Redis or the database, the other is decoded or acknowledged. */
-const BATCHES_UNDER_WAY = 2;
-/** A second batch that is smaller costs more than it gains. */
-const LEAST_BESIDE = 200;
-/** Every await within a batch has a deadline of some seconds: a batch that takes longer is stuck. */
-const STUCK = 120_000;
 /** Of the grace period, for closing connections and ending the process, in milliseconds. */
 const CLOSING = 2_000;
 
@@ -35,17 +26,13 @@ export class Worker {
   readonly #configHash: string;
   readonly #startedAt = new Date().toISOString();
   readonly #log: Logger;
-  readonly #inbox = new Inbox({ most: MAX_BATCH, leastBeside: LEAST_BESIDE });
+  readonly #batches: Batches;
   readonly #completions: Completions;
   readonly #broker: Broker;
-  readonly #redis: Renewable<RedisAccess>;
-  readonly #database: Renewable<OrdersTable> | undefined;
+  readonly #stores: Stores;
   readonly #outages: Outages;
   readonly #outcomes = noOutcomes();
   #rabbitmq: RabbitMQCredentials;
-  #batchesUnderWay = 0;
-  /** When a batch last began, or was last acknowledged in part or as a whole. */
-  #progressAt = 0;
   #draining = false;
   #ended: Promise<void> = Promise.resolve();
 
@@ -55,41 +42,26 @@ export class Worker {
     this.#configHash = configHash;
     this.#log = log;
     this.#rabbitmq = rabbitmqCredentials(credentials.files('rabbitmq'));
-    const { database } = config;
-    this.#database =
-      database &&
-      new Renewable({
-        create: () =>
-          new OrdersTable(
-            databaseCredentials(credentials.files('database')),
-            database,
-            log,
-            writeOrder(config),
-          ),
-        verify: (table) => table.probe(),
-        dispose: (table) => void table.close(),
-        log: log.child({ connection: 'database' }),
-      });
-    this.#redis = new Renewable({
-      create: () => new RedisAccess(credentials.files('redis'), config, log),
-      verify: (redis) => redis.probe(),
-      dispose: (redis) => redis.close(),
-      log: log.child({ connection: 'redis' }),
-    });
+    this.#stores = new Stores({ config, credentials, log, order: writeOrder(config) });
     this.#completions = new Completions(log.isLevelEnabled('debug'), (finished) => this.#finished(finished));
     this.#broker = new Broker(
       config,
       () => this.#rabbitmq,
-      (delivery) => this.#inbox.push(delivery),
+      (delivery) => this.#batches.push(delivery),
       this.#completions,
       log,
     );
     this.#outages = new Outages({
       dependencyOf,
-      probe: (dependency) => this.#probe(dependency),
+      probe: (dependency) => this.#stores.probe(dependency),
       onPause: () => this.#broker.pause(),
       onResume: () => this.#draining || this.#broker.resume(),
       log,
+    });
+    const handler = this.#handler();
+    this.#batches = new Batches({
+      handle: (batch) => handle(batch, handler),
+      handled: (batch, seconds) => this.#handled(batch, seconds),
     });
     this.metrics = new WorkerMetrics(() => this.report());
     credentials.watch((name) => this.#rotated(name, credentials));
@@ -97,9 +69,9 @@ export class Worker {
 
   /** Consumes until `drain`. */
   async start(): Promise<void> {
-    await this.#redis.current.ttl.firstRead;
+    await this.#stores.redis.ttl.firstRead;
     this.#broker.start();
-    this.#ended = this.#run();
+    this.#ended = this.#batches.run();
     await this.#ended;
   }
 
@@ -108,23 +80,25 @@ export class Worker {
   }
 
   get alive(): boolean {
-    const stuck = this.#batchesUnderWay > 0 && Date.now() - this.#progressAt > STUCK;
-    return !stuck || this.#outages.current !== undefined;
+    return !this.#batches.stuck || this.#outages.current !== undefined;
   }
 
   report(): WorkerReport {
-    const pausedBecause = this.#pausedBecause();
     return {
       policyUid: this.#config.policy.uid,
       configHash: this.#configHash,
       startedAt: this.#startedAt,
-      state: this.#state(pausedBecause),
-      pausedBecause,
+      ...stateOf({
+        draining: this.#draining,
+        established: this.#broker.established,
+        outage: this.#outages.current,
+        broker: this.#broker.pausedBecause,
+      }),
       inFlight: this.#broker.inFlight,
       prefetchCount: this.#config.prefetchCount,
       acknowledged: Object.values(this.#outcomes).reduce((sum, count) => sum + count, 0),
       outcomes: { ...this.#outcomes },
-      ttlRevision: this.#redis.current.ttl.current()?.revision ?? null,
+      ttlRevision: this.#stores.redis.ttl.current()?.revision ?? null,
     };
   }
 
@@ -138,64 +112,37 @@ export class Worker {
     const abandoning = setTimeout(() => this.#outages.abandon(), deadline - Date.now());
     this.#draining = true;
     await this.#broker.cancel();
-    this.#inbox.end();
+    this.#batches.end();
     await this.#ended;
     clearTimeout(abandoning);
     await this.#broker.moved(deadline);
     this.#completions.flush();
     await this.#broker.close();
-    this.#redis.close();
-    this.#database?.close();
-  }
-
-  async #run(): Promise<void> {
-    const handler = this.#handler();
-    const lanes = Array.from({ length: BATCHES_UNDER_WAY }, () => this.#handleBatches(handler));
-    await Promise.all(lanes);
-  }
-
-  /** One batch after another, until there are no more. */
-  async #handleBatches(handler: Handler): Promise<void> {
-    for (let batch = await this.#inbox.take(); batch; batch = await this.#inbox.take()) {
-      const begun = Date.now();
-      this.#progressAt = begun;
-      this.#batchesUnderWay++;
-      try {
-        await handle(batch, handler);
-      } catch (error) {
-        if (error instanceof Abandoned) return;
-        throw error;
-      } finally {
-        this.#batchesUnderWay--;
-        this.#inbox.done();
-      }
-      let redelivered = 0;
-      for (const delivery of batch) if (delivery.redelivered) redelivered++;
-      this.metrics.batch(batch.length, redelivered, (Date.now() - begun) / 1_000);
-    }
+    this.#stores.close();
   }
 
   #handler(): Handler {
     return {
       config: this.#config,
       decode: orderedEvents(eventDecoder(this.#config.event), this.#config, Date.now),
-      cache: () => this.#redis.current.cache,
-      database: () => this.#database?.current,
-      ttl: () => this.#redis.current.ttl.current(),
+      cache: () => this.#stores.redis.cache,
+      database: () => this.#stores.database,
+      ttl: () => this.#stores.redis.ttl.current(),
       outages: this.#outages,
       turns: new Turns(),
       perform: (delivery, verdict, event, row) => this.#broker.perform(delivery, verdict, event, row),
       failed: (orderId, error) => this.#log.error({ orderId, err: error }, 'processing failed'),
       acknowledge: () => {
-        this.#progressAt = Date.now();
+        this.#batches.progressed();
         this.#completions.flush();
       },
     };
   }
 
-  async #probe(dependency: Dependency): Promise<void> {
-    if (dependency === 'RedisUnavailable') return this.#redis.current.probe();
-    await this.#database?.current.probe();
+  #handled(batch: readonly Delivery[], seconds: number): void {
+    let redelivered = 0;
+    for (const delivery of batch) if (delivery.redelivered) redelivered++;
+    this.metrics.batch(batch.length, redelivered, seconds);
   }
 
   /** Runs before the acknowledgements are sent. */
@@ -208,9 +155,8 @@ export class Worker {
 
   #rotated(name: ConnectionName, credentials: CredentialsDirectory): void {
     this.#log.info({ connection: name }, 'the credentials have changed');
-    if (name === 'redis') this.#redis.renew();
-    else if (name === 'database') this.#database?.renew();
-    else this.#renewBroker(credentials);
+    if (name === 'rabbitmq') this.#renewBroker(credentials);
+    else this.#stores.renew(name);
   }
 
   #renewBroker(credentials: CredentialsDirectory): void {
@@ -222,21 +168,4 @@ export class Worker {
       this.#log.error({ reason }, 'the new credentials do not work: the old ones stay in use');
     }
   }
-
-  #pausedBecause(): readonly PauseReason[] {
-    const { current } = this.#outages;
-    if (this.#draining || !this.#broker.established) return [];
-    return current === undefined ? this.#broker.pausedBecause : [current, ...this.#broker.pausedBecause];
-  }
-
-  #state(pausedBecause: readonly PauseReason[]): WorkerReport['state'] {
-    if (this.#draining) return 'Draining';
-    if (!this.#broker.established) return 'Starting';
-    return pausedBecause.length > 0 ? 'Paused' : 'Consuming';
-  }
-}
-
-function dependencyOf(error: unknown): Dependency | undefined {
-  if (error instanceof RedisFailure) return 'RedisUnavailable';
-  return error instanceof DatabaseUnavailable ? 'DatabaseUnavailable' : undefined;
 }

@@ -91,6 +91,7 @@ const DECISIONS = {
     'orders-write',
     'outgoing',
     'reply-address',
+    'state',
     'traceparent',
     'version-column',
     'write-order',
