@@ -8,6 +8,7 @@ import { APPLY } from '../../cache/scripts/apply.ts';
 import { faultProxy, ownRedis } from '../servers/index.ts';
 import type { Scope } from '../servers/scope.ts';
 import { openCache, SOURCE, TABLE, without } from './cache-world.ts';
+import { until } from './worker-process.ts';
 
 const orders = (...orderIds: string[]) => orderIds.map((orderId) => ({ orderId, expected: null }));
 const row = { status: 'DELIVERED', version: '8' };
@@ -20,9 +21,9 @@ async function own(scope: Scope, options: readonly string[] = []) {
   return { ...world, server, put };
 }
 
-/** A connection whose waits are short. */
-function impatient(scope: Scope, uri: string) {
-  const connection = connectRedis({ uri }, { commandTimeoutMs: 300, connectTimeoutMs: 300 });
+/** A connection that waits so long for a reply. */
+function waiting(scope: Scope, uri: string, commandTimeoutMs: number) {
+  const connection = connectRedis({ uri }, { commandTimeoutMs, connectTimeoutMs: 10_000 });
   scope.after(async () => connection.close());
   return { connection, cache: new OrderCache(connection, { keyPrefix: 'order:', versionSource: SOURCE }) };
 }
@@ -121,7 +122,12 @@ test('Redis is busy with the script of somebody else', async (t) => {
   spinner.on('error', () => {});
   t.after(() => spinner.disconnect());
   const spinning = spinner.eval('while true do end', 0).catch(() => 'killed');
-  await sleep(300);
+  const busy = () =>
+    redis.ping().then(
+      () => false,
+      (error: Error) => error.message.startsWith('BUSY'),
+    );
+  await until('it is busy', busy);
   const failure = await failureOf(cache.apply('mark', orders('A')));
   assert.deepEqual([failure.kind, failure.reason], ['RedisUnavailable', 'BUSY']);
   await redis.script('KILL');
@@ -131,15 +137,15 @@ test('Redis is busy with the script of somebody else', async (t) => {
 
 test('Redis is killed: commands in flight and later ones fail at once, and it is found again when it is back', async (t) => {
   const server = await ownRedis(t);
-  const { cache, connection } = impatient(t, server.uri);
+  const { cache, connection } = waiting(t, server.uri, 30_000);
   await connection.ready();
+  const startedAt = performance.now();
   server.freeze();
   const inFlight = failureOf(cache.apply('mark', orders('A')));
   await server.kill();
   assert.ok((await inFlight) instanceof RedisUnavailable);
-  const startedAt = performance.now();
   assert.ok((await failureOf(cache.apply('mark', orders('A')))) instanceof RedisUnavailable);
-  assert.ok(performance.now() - startedAt < 100);
+  assert.ok(performance.now() - startedAt < 15_000, 'long before the deadline of a command');
   await server.start();
   await untilAnswering(connection);
   assert.deepEqual((await cache.apply('mark', orders('A'))).outcomes, [{ kind: 'absent' }]);
@@ -148,31 +154,28 @@ test('Redis is killed: commands in flight and later ones fail at once, and it is
 test('Redis swallows everything: each command ends within its deadline, and the connection is made anew', async (t) => {
   const server = await ownRedis(t);
   const proxy = await faultProxy(t, server.uri);
-  const { cache, connection } = impatient(t, proxy.through(server.uri));
+  const { cache, connection } = waiting(t, proxy.through(server.uri), 300);
   await connection.ready();
   await proxy.blackHole();
-  const startedAt = performance.now();
-  const failures = await Promise.all([1, 2, 3].map(() => failureOf(cache.apply('mark', orders('A')))));
-  assert.ok(performance.now() - startedAt < 1000);
+  const failing = Promise.all([1, 2, 3].map(() => failureOf(cache.apply('mark', orders('A')))));
+  const failures = await Promise.race([failing, sleep(10_000, [], { ref: false })]);
+  assert.equal(failures.length, 3, 'in time');
   for (const failure of failures) assert.ok(failure instanceof RedisUnavailable);
   await proxy.pass();
   await untilAnswering(connection);
 });
 
 async function untilAnswering(connection: { ping(): Promise<void> }): Promise<void> {
-  const deadline = performance.now() + 5000;
-  for (;;) {
-    try {
-      return await connection.ping();
-    } catch (error) {
-      if (performance.now() > deadline) throw error;
-      await sleep(20);
-    }
-  }
+  const answers = () =>
+    connection.ping().then(
+      () => true,
+      () => false,
+    );
+  await until('Redis answers', answers);
 }
 
 test('nobody listens: the failure says so, and nothing is printed or left unhandled', async (t) => {
-  const { connection } = impatient(t, 'redis://127.0.0.1:1');
+  const { connection } = waiting(t, 'redis://127.0.0.1:1', 300);
   const failure = await failureOf(connection.ready());
   assert.ok(failure instanceof RedisUnavailable);
   assert.equal((await failureOf(connection.ping())).reason, 'ECONNREFUSED');
@@ -183,7 +186,7 @@ test('a wrong password is refused, and no error shows it', async (t) => {
   const messages: string[] = [];
   const connection = connectRedis(
     { uri: server.uri, password: 'hunter2' },
-    { connectTimeoutMs: 500, onError: (failure) => messages.push(`${failure.message} ${failure.stack}`) },
+    { connectTimeoutMs: 20_000, onError: (failure) => messages.push(`${failure.message} ${failure.stack}`) },
   );
   t.after(async () => connection.close());
   const failure = await failureOf(connection.ready());
@@ -195,7 +198,7 @@ test('a wrong password is refused, and no error shows it', async (t) => {
 
 test('a password that is missing is refused', async (t) => {
   const server = await ownRedis(t, ['--requirepass', 'right']);
-  const { connection } = impatient(t, server.uri);
+  const { connection } = waiting(t, server.uri, 10_000);
   await connection.ready();
   assert.equal((await failureOf(connection.ping())).reason, 'NOAUTH');
   assert.ok((await failureOf(connection.ping())) instanceof RedisRefused);

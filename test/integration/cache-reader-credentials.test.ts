@@ -7,6 +7,7 @@ import { faultProxy, ownRedis } from '../servers/index.ts';
 import type { Scope } from '../servers/scope.ts';
 import { listening, reading, shipped } from './cache-reader-world.ts';
 import { openCache, TABLE } from './cache-world.ts';
+import { until } from './worker-process.ts';
 
 const RIGHTS = ['~*', '+@all'];
 
@@ -28,11 +29,7 @@ async function withUser(scope: Scope, password: string) {
 }
 
 async function untilHit(reader: Reader, orderId = 'A'): Promise<void> {
-  const deadline = performance.now() + 5000;
-  while ((await reader.get(orderId))?.from !== 'cache') {
-    assert.ok(performance.now() < deadline, 'no hit within 5 s');
-    await sleep(20);
-  }
+  await until('a hit', async () => (await reader.get(orderId))?.from === 'cache');
 }
 
 for (const how of ['at once', 'later'] as const) {
@@ -66,12 +63,11 @@ test('the callback is late with the new password: reads come from the database, 
   await untilHit(reader);
   await setPassword('second');
   await disconnect();
-  const until = performance.now() + 1500;
-  while (performance.now() < until) {
+  const since = performance.now();
+  await until('the new password is refused for a while', async () => {
     assert.equal((await reader.get('A'))?.status, 'SHIPPED');
-    await sleep(20);
-  }
-  assert.ok(heard.includes('redis failure WRONGPASS'));
+    return performance.now() - since > 1500 && heard.includes('redis failure WRONGPASS');
+  });
   assert.ok(heard.filter((line) => line === 'redis failure WRONGPASS').length < 20, 'not in a tight loop');
   current = 'second';
   await untilHit(reader);
@@ -113,7 +109,7 @@ for (const [what, fault] of Object.entries({
     const startedAt = performance.now();
     assert.deepEqual(await reader.get('A'), { ...shipped, from: 'database' });
     assert.deepEqual((await reader.getMany(['A'])).orders.get('A'), { ...shipped, from: 'database' });
-    assert.ok(performance.now() - startedAt < 1000);
+    assert.ok(performance.now() - startedAt < 8000, 'before the deadline of the callback');
     assert.doesNotMatch(heard.join(), /hunter2/);
     if (what !== 'never answers') assert.ok(heard.length > 0);
   });
