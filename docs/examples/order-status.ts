@@ -17,10 +17,13 @@ export function orderStatuses(
 ): OrderStatuses {
   const timeouts = { connectionTimeoutMillis: 2_000, statement_timeout: 2_500, query_timeout: 2_500 };
   const database = new pg.Pool({ connectionString: uris.database, ...timeouts });
+  // An idle connection that breaks would end the process otherwise.
+  database.on('error', () => undefined);
   const reader = createReader({
     // A function, so that a rotated password is used from the next connection on.
     redis: () => ({ uri: uris.redis }),
     keyPrefix,
+    // For metrics: hooks: { onHit, onMiss, onLoad, onRedisFailure, onBreaker, ... }
     load: async (orderId) => {
       const query = 'SELECT status, version::text FROM orders WHERE id = $1';
       const { rows } = await database.query<{ status: string; version: string }>(query, [orderId]);
