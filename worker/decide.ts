@@ -10,7 +10,7 @@ import {
   type VersionedRow,
 } from '../cache/record.ts';
 import type { OrderEvents } from './batch.ts';
-import { RowRefused } from './orders-write.ts';
+import { RowRefused } from './database-failure.ts';
 
 /** How a delivery ends. The reason feeds the action, the log line, the metric and the header alike. */
 export type Verdict =

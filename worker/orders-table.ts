@@ -1,8 +1,10 @@
-import pg from 'pg';
+import type pg from 'pg';
 import type { Logger } from 'pino';
 import type { DatabaseSettings } from '../api/worker-config.ts';
 import { normalizeVersion, type Row } from '../cache/record.ts';
 import type { DatabaseCredentials } from './credentials.ts';
+import { DatabaseUnavailable, RowsLocked, readFailure, writeFailure } from './database-failure.ts';
+import { ordersPool } from './orders-pool.ts';
 import { describeOrders } from './orders-query.ts';
 import {
   type OrdersColumns,
@@ -10,29 +12,15 @@ import {
   ordersStatements,
   type PreparedStatement,
 } from './orders-statements.ts';
-import { isLocked, isRefusal, RowRefused } from './orders-write.ts';
 import type { ColumnType } from './version-column.ts';
 import type { Change, WriteOrder } from './write-order.ts';
 
-const CONNECT_TIMEOUT = 3_000;
-const STATEMENT_TIMEOUT = 5_000;
-/** Longer than the server's own, so that the server's answer is seen when there is one. */
-const ANSWER_TIMEOUT = 6_000;
-/** How long a write waits for a row that somebody else has locked, in milliseconds. */
-const LOCK_TIMEOUT = 1_000;
-
-/** The database cannot say what the row is, whatever the cause: the worker pauses. Holds no secret. */
-export class DatabaseUnavailable extends Error {
-  override readonly name = 'DatabaseUnavailable';
-}
+type Failure = (error: unknown) => Error;
 
 /** Id, status and version. */
 type RowAsText = [string, string | null, string | null];
 
-/**
- * Orders on the primary, as they are committed. A replica answers with the past, so a connection to one is refused.
- * Whatever the database does not do is DatabaseUnavailable.
- */
+/** Orders on the primary, as they are committed. Whatever the database does not do is DatabaseUnavailable. */
 export class OrdersTable {
   readonly #settings: DatabaseSettings;
   readonly #order: WriteOrder | undefined;
@@ -45,23 +33,7 @@ export class OrdersTable {
     this.#settings = settings;
     this.#order = order;
     this.#log = log;
-    const { tls, ...login } = credentials;
-    this.#pool = new pg.Pool({
-      ...login,
-      ssl: tls === undefined ? false : { ...tls, rejectUnauthorized: true },
-      application_name: 'order-cache-worker',
-      max: 2,
-      connectionTimeoutMillis: CONNECT_TIMEOUT,
-      statement_timeout: STATEMENT_TIMEOUT,
-      query_timeout: ANSWER_TIMEOUT,
-      ...(order !== undefined && { lock_timeout: LOCK_TIMEOUT }),
-      idleTimeoutMillis: 60_000,
-      maxLifetimeSeconds: 600,
-      keepAlive: true,
-      verify: (client, done) => void verifyPrimary(client).then(() => done(), done),
-    });
-    // An idle connection that breaks is no event's concern: the next statement opens another.
-    this.#pool.on('error', () => undefined);
+    this.#pool = ordersPool(credentials, order !== undefined);
   }
 
   /**
@@ -106,11 +78,7 @@ export class OrdersTable {
     await this.#pool.end();
   }
 
-  async #run(
-    { name, text }: PreparedStatement,
-    values: unknown[],
-    failure?: typeof unavailable,
-  ): Promise<RowAsText[]> {
+  async #run({ name, text }: PreparedStatement, values: unknown[], failure?: Failure): Promise<RowAsText[]> {
     const statement = { name, text, values, rowMode: 'array' as const };
     return (await this.#attempt(() => this.#pool.query<RowAsText>(statement), failure)).rows;
   }
@@ -153,7 +121,7 @@ export class OrdersTable {
     return { orderId, status, version };
   }
 
-  async #attempt<T>(statement: () => Promise<T>, failure = unavailable): Promise<T> {
+  async #attempt<T>(statement: () => Promise<T>, failure: Failure = readFailure): Promise<T> {
     try {
       return await statement();
     } catch (error) {
@@ -165,19 +133,6 @@ export class OrdersTable {
   }
 }
 
-/** Rows that another transaction keeps locked. */
-class RowsLocked extends Error {}
-
-function unavailable(error: unknown): Error {
-  return new DatabaseUnavailable(reasonOf(error));
-}
-
-function writeFailure(error: unknown): Error {
-  const code = codeOf(error);
-  if (isLocked(code)) return new RowsLocked(code);
-  return isRefusal(code) ? new RowRefused(code) : unavailable(error);
-}
-
 function rowsOf(texts: readonly RowAsText[]): Map<string, Row> {
   const rows = new Map<string, Row>();
   for (const [orderId, status, version] of texts) {
@@ -185,30 +140,4 @@ function rowsOf(texts: readonly RowAsText[]): Map<string, Row> {
     rows.set(orderId, { status, version: version === null ? null : normalizeVersion(version) });
   }
   return rows;
-}
-
-async function verifyPrimary(client: pg.PoolClient): Promise<void> {
-  const { rows } = await client.query<{ replica: boolean }>('SELECT pg_is_in_recovery() AS replica');
-  if (rows[0]?.replica !== false) {
-    throw new DatabaseUnavailable(
-      'database/uri: expected the primary, got a replica, which answers with the past',
-    );
-  }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
-}
-
-/** PostgreSQL's messages name hosts, users and tables, and no password. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown error';
-  if (error instanceof DatabaseUnavailable) return error.message;
-  const code = codeOf(error);
-  const text = error instanceof AggregateError ? error.errors.map(messageOf).join(', ') : error.message;
-  return `${code && `${code}: `}${text.slice(0, 300)}`;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : 'unknown error';
 }

@@ -3,29 +3,6 @@ import { comparedId, type IdColumn, ordersNames } from './orders-query.ts';
 import type { ColumnType, VersionColumn } from './version-column.ts';
 import type { WriteOrder } from './write-order.ts';
 
-/** The database does not take this row: a constraint, a type, a trigger. The event's own fault, not an outage. */
-export class RowRefused extends Error {
-  override readonly name = 'RowRefused';
-  /** SQLSTATE. The server's own text may quote the row. */
-  constructor(code: string) {
-    super(`the database does not take the row: ${code}`);
-  }
-}
-
-/** Data exceptions, integrity constraints, a trigger's RAISE, and the check option of a view. */
-const REFUSALS = /^(22...|23...|P0001|44000)$/;
-
-export function isRefusal(code: string): boolean {
-  return REFUSALS.test(code);
-}
-
-/** A row was locked by somebody for longer than we wait, or each side waited for the other. */
-const LOCKED = new Set(['55P03', '40P01']);
-
-export function isLocked(code: string): boolean {
-  return LOCKED.has(code);
-}
-
 export interface WrittenColumns {
   readonly id: IdColumn;
   readonly status: ColumnType;

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pino } from 'pino';
 import { databaseCredentials } from '../../worker/credentials.ts';
-import { DatabaseUnavailable, OrdersTable } from '../../worker/orders-table.ts';
+import { DatabaseUnavailable } from '../../worker/database-failure.ts';
+import { OrdersTable } from '../../worker/orders-table.ts';
 import { type TestDatabase, testDatabase } from '../servers/index.ts';
 
 const columns = { orderId: 'id', status: 'status', version: 'version' };

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ApplyOutcome, SettleOutcome } from '../../cache/order-cache.ts';
 import type { Row } from '../../cache/record.ts';
+import { RowRefused } from '../../worker/database-failure.ts';
 import {
   applyMode,
   attemptsBefore,
@@ -13,7 +14,6 @@ import {
   mustSettle,
   type RetrySettings,
 } from '../../worker/decide.ts';
-import { RowRefused } from '../../worker/orders-write.ts';
 import { delivered, RecordingSource } from './worker-deliveries.ts';
 
 const retry: RetrySettings = {
