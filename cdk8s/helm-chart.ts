@@ -112,7 +112,8 @@ helm install order-cache-operator charts/order-cache-operator \\
 \`\`\`
 
 The operator gets a Role in each watched namespace, and reads only the Secrets that the values name. The namespaces
-must exist. With \`clusterWide\` it gets a ClusterRole instead.
+must exist. Everywhere else it has rights on policies only (a ClusterRole, so that a namespace can be deleted with its
+Role). With \`clusterWide\` a ClusterRole takes the place of the Roles.
 
 Helm upgrades the CustomResourceDefinition with the release, and keeps it on removal unless \`crds.keep\` is false:
 removing it would remove every policy. A second installation in a cluster sets \`crds.install=false\`, another

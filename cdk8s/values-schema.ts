@@ -137,8 +137,8 @@ export const installSchema = Type.Object(
       Type.Array(watchedNamespace, {
         maxItems: 1000,
         description:
-          'Namespaces whose policies are carried out. The operator gets a Role in each, and no other rights there. ' +
-          'An entry may have its own secretNames.',
+          'Namespaces whose policies are carried out. The operator gets a Role in each; everywhere else it has rights ' +
+          'on policies only. An entry may have its own secretNames.',
       }),
       [{ name: 'default' }],
     ),
