@@ -32,6 +32,7 @@ export class LeaderElection {
   readonly #options: LeaderElectionOptions;
   readonly #stopping = new AbortController();
   #lease: Lease | undefined;
+  #attempting: Promise<void> = Promise.resolve();
   #seen: SeenLease | undefined;
   /** When the last successful renewal was begun, by both clocks: one of them may stand still while frozen. */
   #renewed: { readonly wall: number; readonly monotonic: number } | undefined;
@@ -69,20 +70,29 @@ export class LeaderElection {
     }
   }
 
-  /** Gives the lease up, so that another need not wait for it to run out. Call it after the last write. */
+  /**
+   * Gives the lease up, so that another need not wait for it to run out. Call it after the last write. A renewal on its
+   * way is waited for: it changes the lease, and giving up an older one is refused.
+   */
   async release(): Promise<void> {
     const wasHeld = this.held;
     this.#stopping.abort();
     this.#renewed = undefined;
+    await this.#attempting;
     if (!wasHeld || this.#lease === undefined) return;
     const spec = { ...this.#lease.spec, holderIdentity: '', leaseDurationSeconds: 1 };
     await this.#options.client.replace(LEASE, { ...this.#lease, spec }).catch(this.#options.onFailure);
   }
 
-  async #attempt(): Promise<void> {
+  #attempt(): Promise<void> {
+    this.#attempting = this.#readAndWrite();
+    return this.#attempting;
+  }
+
+  async #readAndWrite(): Promise<void> {
     try {
       await this.#read();
-      await this.#write();
+      if (!this.#stopping.signal.aborted) await this.#write();
     } catch (error) {
       if (error instanceof KubernetesError && isLostRace(error)) return;
       this.#options.onFailure(error);
