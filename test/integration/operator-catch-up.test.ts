@@ -41,11 +41,16 @@ test('a new value of the annotation reaches the maintenance pod within 10 s, and
   const seen = new Set([await variable('asked', 'ORDERCACHE_CATCH_UP_REQUESTED')]);
   for (const value of ['one', 'two']) {
     await annotate('asked', value);
-    await eventually(`another request for ${value}`, async () => {
-      const now = await variable('asked', 'ORDERCACHE_CATCH_UP_REQUESTED');
-      assert.ok(!seen.has(now), now);
-      seen.add(now);
-    });
+    const now = await eventually(
+      `another request for ${value}`,
+      async () => {
+        const requested = await variable('asked', 'ORDERCACHE_CATCH_UP_REQUESTED');
+        assert.ok(!seen.has(requested), requested);
+        return requested;
+      },
+      10,
+    );
+    seen.add(now);
   }
   assert.equal((await existing(scene, workers)).metadata.generation, generation);
 });
@@ -136,10 +141,8 @@ test('the Secrets of an outbox are looked at, and mounted where the relay runs a
     'outbox-db': { uri: 'postgres://relay:relay-password@127.0.0.1:5432/orders' },
     'outbox-broker': { uri: SECRETS.rabbitmq?.uri ?? '' },
   });
-  const secrets = await eventually(
-    'they are mounted',
-    async () => (await templateOf('boxed')).spec.volumes.flatMap(({ secret }) => secret?.secretName ?? []),
-    20,
+  const secrets = await eventually('they are mounted', async () =>
+    (await templateOf('boxed')).spec.volumes.flatMap(({ secret }) => secret?.secretName ?? []),
   );
   assert.deepEqual(secrets.sort(), ['outbox-broker', 'outbox-db', 'redis']);
   assert.equal(await variable('boxed', 'ORDERCACHE_OUTBOX_TABLE'), 'order_outbox');

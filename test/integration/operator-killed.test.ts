@@ -42,7 +42,7 @@ for (let nth = 1; nth <= WRITES; nth += 1) {
       await eventually('it dies', async () => assert.ok(died()));
       await operator.stop();
       const next = await scene.operator();
-      const ready = await readyWith(name, 'Ready', 20);
+      const ready = await readyWith(name, 'Ready', 60);
       assert.deepEqual(ready.metadata.finalizers, ['ordercache.io/cleanup']);
       const deployment = await existing(scene, path(scene.namespace, 'deployments', `${name}-cache-sync`));
       assert.equal(deployment.metadata.generation, 1);

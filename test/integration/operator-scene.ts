@@ -167,8 +167,8 @@ export function path(namespace: string, plural: string, name: string): string {
   return `${roots[plural] ?? '/api/v1'}/namespaces/${namespace}/${plural}${name ? `/${name}` : ''}`;
 }
 
-/** Repeats `check` until it stops throwing; fails with its last words after `seconds`. */
-export async function eventually<T>(what: string, check: () => Promise<T>, seconds = 10): Promise<T> {
+/** Repeats `check` until it stops throwing; fails with its last words after `seconds`, of which a busy machine needs many. */
+export async function eventually<T>(what: string, check: () => Promise<T>, seconds = 30): Promise<T> {
   const deadline = Date.now() + seconds * 1000;
   for (;;) {
     try {

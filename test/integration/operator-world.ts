@@ -23,7 +23,7 @@ export interface OperatorWorld {
   readonly apply: (name: string, spec?: object) => Promise<Json>;
   /** The same, and waits until it is Ready. */
   readonly readyPolicy: (name: string, spec?: object) => Promise<Json>;
-  /** Waits until the policy's Ready condition has this reason, 15 s unless told. */
+  /** Waits until the policy's Ready condition has this reason, 30 s unless told. */
   readonly readyWith: (name: string, reason: string, seconds?: number) => Promise<Json>;
   /** The notes of the events about a policy, by reason. */
   readonly notes: (policyName: string, reason: string) => Promise<string[]>;
@@ -59,7 +59,7 @@ export async function operatorAtWork(
   return { ...world, outside };
 }
 
-async function readyWith(scene: Scene, name: string, reason: string, seconds = 15): Promise<Json> {
+async function readyWith(scene: Scene, name: string, reason: string, seconds = 30): Promise<Json> {
   return eventually(
     `${name} has Ready with reason ${reason}`,
     async () => {
