@@ -10,7 +10,7 @@ beforeEach(() => {
   outside.releaseAnswer = undefined;
 });
 
-const gone = (what: string, where: string, seconds = 15) =>
+const gone = (what: string, where: string, seconds = 40) =>
   eventually(`${what} is gone`, async () => assert.equal(await scene.get(where), undefined), seconds);
 
 const queueNotEmpty = (): ReleaseResult => ({
@@ -94,7 +94,7 @@ test('workers empty the queue before they are stopped', async () => {
   assert.equal(await replicas(), 2);
   assert.ok(!callsOf('draining').includes('erase draining'));
   outside.releaseAnswer = undefined;
-  await gone('the policy', at('draining'), 30);
+  await gone('the policy', at('draining'));
   assert.deepEqual(callsOf('draining').slice(-2), ['erase draining', 'release draining Delete']);
 });
 
@@ -122,13 +122,14 @@ test('nothing owned is made again once the policy is being deleted', async () =>
   outside.releaseAnswer = brokerUnavailable;
   await readyPolicy('ending', { deletionPolicy: 'Delete' });
   await scene.delete(at('ending'));
+  await readyWith('ending', 'BrokerUnavailable');
   await scene.delete(path(scene.namespace, 'configmaps', 'ending-cache-sync'));
   await sleep(2_000);
   assert.equal(await scene.get(path(scene.namespace, 'configmaps', 'ending-cache-sync')), undefined);
   const { metadata } = await existing(scene, at('ending'));
   assert.ok(metadata.deletionTimestamp, 'it waits for the broker');
   outside.releaseAnswer = undefined;
-  await gone('the policy', at('ending'), 20);
+  await gone('the policy', at('ending'));
 });
 
 test('without its Secrets a policy is let go after one try', async () => {
@@ -142,7 +143,7 @@ test('without its Secrets a policy is let go after one try', async () => {
   };
   await readyPolicy('orphan', spec);
   await scene.delete(path(scene.namespace, 'secrets', 'gone-admin'));
-  await readyWith('orphan', 'SecretNotFound', 30);
+  await readyWith('orphan', 'SecretNotFound', 60);
   await scene.delete(at('orphan'));
   await gone('the policy', at('orphan'));
   assert.match((await notes('orphan', 'LeftBehind')).join(), /a Secret is gone/);
@@ -175,6 +176,6 @@ test('a namespace that goes away is not held up by a broker that is away', async
   await eventually(
     'the namespace is gone',
     async () => assert.equal(await other.scene.get(namespace), undefined),
-    60,
+    180,
   );
 });
