@@ -31,10 +31,14 @@ describe('an owned object that is deleted comes back within 10 s', () => {
     test(plural, async () => {
       const { metadata } = await existing(scene, owned(plural, 'deleted'));
       await scene.delete(owned(plural, 'deleted'));
-      await eventually(`${plural} is back`, async () => {
-        const again = await existing(scene, owned(plural, 'deleted'));
-        assert.notEqual(again.metadata.uid, metadata.uid);
-      });
+      await eventually(
+        `${plural} is back`,
+        async () => {
+          const again = await existing(scene, owned(plural, 'deleted'));
+          assert.notEqual(again.metadata.uid, metadata.uid);
+        },
+        10,
+      );
     });
   }
 
@@ -100,9 +104,13 @@ describe('an owned object that is edited by hand is restored within 10 s', () =>
   for (const [what, plural, patch, read, expected] of edits) {
     test(what, async () => {
       await scene.patch(owned(plural, 'edited'), patch);
-      await eventually(`${what} is restored`, async () => {
-        assert.deepEqual(read(await existing(scene, owned(plural, 'edited'))), expected);
-      });
+      await eventually(
+        `${what} is restored`,
+        async () => {
+          assert.deepEqual(read(await existing(scene, owned(plural, 'edited'))), expected);
+        },
+        10,
+      );
     });
   }
 });
@@ -176,25 +184,25 @@ test('an object of the same name that is not ours is left alone, and the policy 
   });
   assert.equal((await existing(scene, configMap)).metadata.resourceVersion, metadata.resourceVersion);
   await scene.delete(configMap);
-  await eventually(
-    'recovery',
-    async () => {
-      assert.equal(condition(await existing(scene, at('foreign')), 'Ready')?.status, 'True');
-    },
-    20,
-  );
+  await eventually('recovery', async () => {
+    assert.equal(condition(await existing(scene, at('foreign')), 'Ready')?.status, 'True');
+  });
 });
 
 test('at rest nothing is written', async () => {
   await readyPolicy('resting');
-  await sleep(2_000);
   const versions = async () =>
     Promise.all(
       [at('resting'), ...OWNED.map((plural) => owned(plural, 'resting'))].map(
         async (one) => (await existing(scene, one)).metadata.resourceVersion,
       ),
     );
-  const before = await versions();
+  const before = await eventually('the controllers of Kubernetes are done with it', async () => {
+    const now = await versions();
+    await sleep(3_000);
+    assert.deepEqual(await versions(), now);
+    return now;
+  });
   await sleep(25_000);
   assert.deepEqual(await versions(), before);
 });
@@ -202,6 +210,7 @@ test('at rest nothing is written', async () => {
 test('numbers alone are written at most every 10 s', async () => {
   await readyPolicy('numbers');
   const seen = new Set<unknown>();
+  const begun = performance.now();
   for (let backlog = 1; backlog <= 16; backlog += 1) {
     outside.observation = { ...outside.observation, ready: { kind: 'Measured', value: backlog * 1000 } };
     await scene.patch(at('numbers'), { metadata: { annotations: { poke: `${backlog}` } } });
@@ -209,5 +218,7 @@ test('numbers alone are written at most every 10 s', async () => {
     seen.add(((await existing(scene, at('numbers'))).status as { backlog?: number }).backlog);
   }
   outside.observation = { ...outside.observation, ready: { kind: 'Measured', value: 0 } };
-  assert.ok(seen.size <= 3, `the status showed ${[...seen].join(', ')} within 8 s`);
+  const seconds = (performance.now() - begun) / 1000;
+  const most = 3 + Math.floor(seconds / 10);
+  assert.ok(seen.size <= most, `the status showed ${[...seen].join(', ')} within ${seconds} s`);
 });
