@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { pino } from 'pino';
 import { databaseCredentials } from '../../worker/credentials.ts';
@@ -10,6 +9,7 @@ import { OrdersTable } from '../../worker/orders-table.ts';
 import type { Change, WriteOrder } from '../../worker/write-order.ts';
 import { type Scope, type TestDatabase, testDatabase } from '../servers/index.ts';
 import { uniqueName } from '../servers/scope.ts';
+import { until } from './worker-process.ts';
 
 const settings = { table: 'changes', columns: { orderId: 'id', status: 'status', version: 'version' } };
 
@@ -238,6 +238,12 @@ const run = (client: pg.Pool | pg.PoolClient, text: string, changes: readonly Ch
     changes.map(({ version }) => version),
   ]);
 
+/** Resolves when so many statements wait for a lock. */
+async function untilWaiting({ pool }: TestDatabase, count: number): Promise<void> {
+  const waiting = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+  await until(`${count} wait for a lock`, async () => (await pool.query(waiting)).rowCount === count);
+}
+
 /** The two rows' last state when the newer event is committed while the older one waits for the row. */
 async function olderWaits(t: Scope, text: string): Promise<string[]> {
   const { database, rows } = await situation(t, 'Version');
@@ -246,7 +252,7 @@ async function olderWaits(t: Scope, text: string): Promise<string[]> {
   await newer.query('BEGIN');
   await run(newer, text, [change('a', '3', 'SENT')]);
   const older = run(database.pool, text, [change('a', '2', 'PAID')]);
-  await sleep(100);
+  await untilWaiting(database, 1);
   await newer.query('COMMIT');
   newer.release();
   await older;
@@ -291,7 +297,7 @@ async function crossing(t: Scope, text: string): Promise<string | undefined> {
     run(one, text, changes('a', 'x', 'b')),
     run(two, text, changes('b', 'y', 'a')),
   ]);
-  await sleep(200);
+  await untilWaiting(database, 2);
   await holder.query('COMMIT');
   const results = await both;
   for (const client of [holder, one, two]) client.release(true);
