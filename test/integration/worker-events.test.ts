@@ -63,7 +63,7 @@ test('ReadThrough: the record of a cached order is dropped, unless it is what th
 });
 
 test('a versioned event that comes before its commit waits for the row', async (t) => {
-  const stage = await setStage(t, { versioned: true, maxAttempts: 5 });
+  const stage = await setStage(t, { versioned: true, maxAttempts: 30 });
   await writeRow(stage, 'a', 'PAID', 1);
   await writeRecord(stage, 'a', 'PAID', 1);
   const worker = await startConsuming(t, stage);
@@ -71,7 +71,7 @@ test('a versioned event that comes before its commit waits for the row', async (
   const writer = await stage.database.pool.connect();
   await writer.query(`BEGIN; UPDATE orders SET status = 'SHIPPED', version = 2 WHERE id = 'a'`);
   await publish(stage, [{ orderId: 'a', version: 2 }]);
-  await until('the event was retried', async () => (await worker.report()).outcomes.retried === 1);
+  await until('the event was retried', async () => (await worker.report()).outcomes.retried >= 1);
   assert.equal(await statusInCache(stage, 'a'), 'PAID');
   await writer.query('COMMIT');
   writer.release();

@@ -53,7 +53,7 @@ test('CloudEvents of the publisher, structured and binary, bring the records up 
 
 test('a binary CloudEvent keeps its headers and its trace while it waits for its row', async (t) => {
   const event = { format: 'CloudEvents', versionPointer: '/version', versionFormat: 'Integer' } as const;
-  const stage = reading(await setStage(t, { maxAttempts: 10 }), event);
+  const stage = reading(await setStage(t, { maxAttempts: 30 }), event);
   await writeRow(stage, '42', 'PAID', 1);
   await writeRecord(stage, '42', 'PAID', 1);
   const worker = await startConsuming(t, stage);

@@ -81,13 +81,13 @@ for (const [what, turn] of [
 }
 
 test('a microsecond decides whether the row is visible yet', async (t) => {
-  const stage = await timestampStage(t);
+  const stage = await timestampStage(t, 30);
   const at = (micros: string) => `2026-11-22T10:00:00.${micros}Z`;
   await stage.database.pool.query(`INSERT INTO orders VALUES ('a', 'NEW', $1)`, [at('123455')]);
   await writeRecord(stage, 'a', 'OLD', 0);
   const worker = await startConsuming(t, stage);
   await publishStamped(stage, [{ orderId: 'a', status: 'SENT', version: at('123456') }]);
-  await until('retried', async () => (await worker.report()).outcomes.retried === 1);
+  await until('retried', async () => (await worker.report()).outcomes.retried >= 1);
   assert.equal(await recordOf(stage, 'a'), 'NEW 1795341600123455');
   await stage.database.pool.query(`UPDATE orders SET status = 'SENT', version = $1`, [at('123456')]);
   await until('it is seen', async () => (await recordOf(stage, 'a')) === 'SENT 1795341600123456');

@@ -86,7 +86,7 @@ test('a time ahead of the clock is dead-lettered, since the order would stay as 
 });
 
 test('an order without a row is waited for, then dead-lettered; no row is made, and its record is gone', async (t) => {
-  const stage = await setWritingStage(t, { maxAttempts: 3 });
+  const stage = await setWritingStage(t, { maxAttempts: 5 });
   await writeRecord(stage, 'deleted', 'PAID', 1);
   const worker = await startConsuming(t, stage);
   await publish(stage, [
@@ -101,8 +101,8 @@ test('an order without a row is waited for, then dead-lettered; no row is made, 
   assert.equal(letter?.properties.headers?.[HEADERS.reason], 'OrderNotFound');
   assert.deepEqual(await both(stage, 'deleted'), [undefined, undefined]);
   await until('the late row is written', async () => (await rowOf(stage, 'late')) === 'SENT 2');
-  const { outcomes } = await worker.report();
-  assert.deepEqual([outcomes['dead-lettered'], outcomes.unseen], [1, 0]);
+  await until('it is counted', async () => (await worker.report()).outcomes['dead-lettered'] === 1);
+  assert.equal((await worker.report()).outcomes.unseen, 0);
 });
 
 test('what the database refuses is dead-lettered, and neither its neighbours nor its order suffer', async (t) => {
@@ -120,6 +120,10 @@ test('what the database refuses is dead-lettered, and neither its neighbours nor
   const [letter] = await deadLetters(stage, 1);
 
   assert.equal(letter?.properties.headers?.[HEADERS.reason], 'RowRefused');
+  await until('nothing is left', async () => {
+    const { outcomes, inFlight } = await worker.report();
+    return outcomes['dead-lettered'] === 1 && inFlight === 0 && (await depth(stage, 'orders')) === 0;
+  });
   assert.deepEqual(await both(stage, 'a'), ['SENT 2', 'SENT 2']);
   assert.equal(await rowOf(stage, 'b'), 'SENT 2');
   assert.equal((await worker.report()).outcomes['dead-lettered'], 1);
@@ -154,7 +158,7 @@ test('with the database away the worker pauses, and writes every row when it is 
   await until('paused', async () => (await worker.report()).pausedBecause.includes('DatabaseUnavailable'));
   assert.equal((await worker.report()).acknowledged, 0);
   await proxy.pass();
-  const { outcomes } = await untilAcknowledged(worker, ORDERS.length, 20_000);
+  const { outcomes } = await untilAcknowledged(worker, ORDERS.length);
   assert.deepEqual([outcomes.retried, outcomes['dead-lettered']], [0, 0]);
   await allSent(stage);
 });
@@ -173,19 +177,20 @@ test('killed between the row and the cache, what it had in hand is finished by t
   assert.equal(await recordOf(stage, 'order-0'), 'NEW 1');
 
   const second = await startConsuming(t, stage);
-  await untilAcknowledged(second, ORDERS.length, 20_000);
+  await untilAcknowledged(second, ORDERS.length);
   await allSent(stage);
 });
 
 test('an order that somebody keeps locked is waited for, and the others are not kept from being written', async (t) => {
-  const stage = await setWritingStage(t, { maxAttempts: 5 });
+  const stage = await setWritingStage(t, { maxAttempts: 30 });
   await writeOrders(stage);
   const holder = await stage.database.pool.connect();
   await holder.query(`BEGIN; SELECT FROM orders WHERE id = 'order-7' FOR UPDATE`);
   const worker = await startConsuming(t, stage);
   await publishAll(stage);
-  const { outcomes } = await untilAcknowledged(worker, ORDERS.length, 20_000);
-  assert.deepEqual([outcomes.updated, outcomes.retried], [ORDERS.length - 1, 1]);
+  const { outcomes } = await untilAcknowledged(worker, ORDERS.length);
+  assert.equal(outcomes.updated, ORDERS.length - 1);
+  assert.ok(outcomes.retried >= 1);
   await holder.query('COMMIT');
   holder.release();
   await until('the row is written', async () => (await recordOf(stage, 'order-7')) === 'SENT 2');
@@ -237,5 +242,5 @@ test('two workers, each event three times and in any order: every row is its new
     );
     return statuses.every((status, index) => status === null || status === rows[index]?.status);
   };
-  await until('every record is its row', settled, 10_000);
+  await until('every record is its row', settled);
 });
