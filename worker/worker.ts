@@ -130,7 +130,7 @@ export class Worker {
       ttl: () => this.#stores.redis.ttl.current(),
       outages: this.#outages,
       turns: new Turns(),
-      perform: (delivery, verdict, event, row) => this.#broker.perform(delivery, verdict, event, row),
+      perform: (delivery, verdict, event, row) => this.#broker.endings.perform(delivery, verdict, event, row),
       failed: (orderId, error) => this.#log.error({ orderId, err: error }, 'processing failed'),
       acknowledge: () => {
         this.#batches.progressed();

@@ -1,7 +1,5 @@
 import type { Mutant } from './mutant.ts';
 
-const BROKER = 'worker/broker.ts';
-
 const worker = (names: string) => ({ file: 'test/integration/worker-confirmation.test.ts', names });
 const publisher = (names: string) => ({ file: 'test/integration/publisher-confirmation.test.ts', names });
 const unit = (names: string) => ({ file: 'test/unit/worker-confirmation.test.ts', names });
@@ -13,7 +11,7 @@ export const CONFIRMATION_MUTANTS: readonly Mutant[] = [
     without: 'an event is acknowledged before the broker has its confirmation',
     patches: [
       {
-        file: BROKER,
+        file: 'worker/endings.ts',
         find: `    else
       this.#confirmations.tell(delivery, verdict, event, row, () =>
         this.#completions.finish(delivery, outcome, timestamp),
