@@ -1,9 +1,18 @@
 import type { MasterConnection, RedisConnection } from './connect.ts';
+import { RedisRefused } from './failure.ts';
 import { keysPattern } from './keys.ts';
 
+/** How far each master has been gone through: the cursor for its next SCAN, or null at its end, by run id. */
+export type EraseProgress = Map<string, string | null>;
+
 export interface EraseOptions {
-  /** For the whole of it, in milliseconds; repeating it goes on. */
+  /** For the whole of it, in milliseconds. */
   readonly deadlineMs: number;
+  /**
+   * The same for each repetition, which goes on where the one before has ended: SCAN passes the keys of others, too, and
+   * with very many of them no single call comes to the end. Default: from the start.
+   */
+  readonly progress?: EraseProgress;
   /** Called right before each write; throws when the caller may not write any more. */
   readonly mayWrite?: () => void;
 }
@@ -21,26 +30,43 @@ export interface EraseResult {
 export async function deleteRecords(
   connection: RedisConnection,
   keyPrefix: string,
-  { deadlineMs, mayWrite = () => {} }: EraseOptions,
+  { deadlineMs, progress = new Map(), mayWrite = () => {} }: EraseOptions,
 ): Promise<EraseResult> {
   const pattern = keysPattern(keyPrefix);
-  const until = Date.now() + deadlineMs;
+  const until = performance.now() + deadlineMs;
   let count = 0;
   let complete = true;
   await connection.onEachMaster(async (master) => {
-    let cursor: string | undefined = '0';
-    do {
-      if (Date.now() >= until) {
+    const runId = await runIdOf(master);
+    for (let cursor = cursorOf(progress, runId); cursor !== null; ) {
+      if (performance.now() >= until) {
         complete = false;
         return;
       }
       const [next, keys]: [string, string[]] = await scan(master, cursor, pattern);
       mayWrite();
       count += await unlink(master, keys);
-      cursor = next;
-    } while (cursor !== '0');
+      cursor = next === '0' ? null : next;
+      if (runId !== undefined) progress.set(runId, cursor);
+    }
   });
   return { kind: complete ? 'Deleted' : 'DeadlineExceeded', count };
+}
+
+function cursorOf(progress: EraseProgress, runId: string | undefined): string | null {
+  const known = runId === undefined ? undefined : progress.get(runId);
+  return known === undefined ? '0' : known;
+}
+
+/** A cursor means nothing to another process, so not after a restart. Undefined: the account may not ask. */
+async function runIdOf(master: MasterConnection): Promise<string | undefined> {
+  try {
+    const server = await master.run((client) => client.info('server'));
+    return /^run_id:(\w+)/m.exec(server)?.[1];
+  } catch (error) {
+    if (error instanceof RedisRefused) return undefined;
+    throw error;
+  }
 }
 
 function scan(master: MasterConnection, cursor: string, pattern: string): Promise<[string, string[]]> {

@@ -8,7 +8,7 @@ import { decodeTtlTable, encodeTtlTable, type TtlTable } from './ttl-table.ts';
 export { parseRedisAddress, type RedisAddress } from './address.ts';
 export { type ConnectOptions, connectRedis, type RedisConnection, type RedisCredentials } from './connect.ts';
 export { RedisFailure, RedisRefused, RedisUnavailable, RedisUriInvalid } from './failure.ts';
-export { deleteRecords } from './ttl-table-erase.ts';
+export { deleteRecords, type EraseProgress } from './ttl-table-erase.ts';
 
 /** Called right before a write; throws when the caller may not write any more (it lost its leadership). */
 export type WriteFence = () => void;

@@ -6,6 +6,7 @@ import { FOLLOW_WITHIN_MS } from '../cache/ttl-table-follower.ts';
 import {
   deleteRecords,
   deleteTtlTable,
+  type EraseProgress,
   publishTtlTable,
   type RedisConnection,
   RedisFailure,
@@ -36,6 +37,8 @@ export function createTtlPublisher({ installation, mayWrite, onDrift }: TtlPubli
   const watch = new TtlWatch(onDrift);
   /** Since when a table is retired, by policy. A restarted operator waits once more. */
   const retiredAt = new Map<string, number>();
+  /** How far the records of a policy are deleted. */
+  const erased = new Map<string, EraseProgress>();
 
   const watchFor = (
     policy: OrderCachePolicy,
@@ -83,8 +86,11 @@ export function createTtlPublisher({ installation, mayWrite, onDrift }: TtlPubli
     retiredAt.set(uid, since);
     const left = since + RETIREMENT_MS - performance.now();
     if (left > 0) return waiting(left, 'Readers and workers are learning that the cache is retired');
+    const progress: EraseProgress = erased.get(uid) ?? new Map();
+    erased.set(uid, progress);
     const { kind: deleted, count } = await deleteRecords(connection, keyPrefix, {
       deadlineMs: ERASE_MS,
+      progress,
       mayWrite,
     });
     if (deleted === 'DeadlineExceeded') return waiting(1_000, 'Records are being deleted');
@@ -98,11 +104,13 @@ export function createTtlPublisher({ installation, mayWrite, onDrift }: TtlPubli
     watch.forget(policyUid);
     connections.leave(policyUid);
     retiredAt.delete(policyUid);
+    erased.delete(policyUid);
   };
 
   return {
     publish: async (policy, credentials) => {
       retiredAt.delete(policy.metadata.uid);
+      erased.delete(policy.metadata.uid);
       try {
         return await publish(policy, credentials);
       } catch (error) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis } from 'ioredis';
 import { ttlTableKey } from '../../api/names.ts';
 import { connectRedis } from '../../cache/connect.ts';
 import type { TtlTable } from '../../cache/ttl-table.ts';
@@ -8,11 +9,13 @@ import { followTtlTable } from '../../cache/ttl-table-follower.ts';
 import {
   deleteRecords,
   deleteTtlTable,
+  type EraseProgress,
   publishTtlTable,
   readTtlTable,
   retireTtlTable,
 } from '../../cache/ttl-table-redis.ts';
 import { faultProxy } from '../servers/index.ts';
+import { ownRedis } from '../servers/own-redis.ts';
 import { cacheWorld, TABLE } from './cache-world.ts';
 
 const other: TtlTable = { ...TABLE, owner: 'test/shop/other', uid: 'uid-2' };
@@ -132,4 +135,29 @@ test('all records and placeholders of a prefix are deleted, and nothing else', a
   assert.deepEqual(all, { kind: 'Deleted', count: 2501 });
   assert.deepEqual(await redis.keys(`${keyPrefix}*`), [`${keyPrefix}counter`]);
   assert.ok(await readTtlTable(connection, keyPrefix));
+});
+
+test('records among very many keys of others are deleted in portions, each going on where the last one ended', async (t) => {
+  const { uri } = await ownRedis(t);
+  const redis = new Redis(uri);
+  t.after(() => redis.disconnect());
+  const connection = connectRedis({ uri });
+  t.after(() => connection.close());
+  await connection.ready();
+  for (let n = 0; n < 60; n += 1) {
+    const fill = redis.pipeline();
+    for (let i = 0; i < 1000; i += 1) fill.hset(`other:${n}:${i}`, 'a', 'b');
+    fill.hset(`order:${n}`, 'status', 'NEW');
+    await fill.exec();
+  }
+  const progress: EraseProgress = new Map();
+  let count = 0;
+  let portions = 0;
+  for (let ended = false; !ended && portions < 1000; portions += 1) {
+    const portion = await deleteRecords(connection, 'order:', { deadlineMs: 10, progress });
+    count += portion.count;
+    ended = portion.kind === 'Deleted';
+  }
+  assert.equal(count, 60);
+  assert.ok(portions > 1 && portions < 1000, `${portions} portions`);
 });
