@@ -118,12 +118,18 @@ function ruleRows(schema: Schema, path: string): string[][] {
   return [...own, ...inner];
 }
 
+const WHILE_SUSPENDED =
+  'While `spec.suspend` is true, `Ready`, `Reconciling`, `Stalled` and `ScalingActive` have the reason `Suspended`. The ' +
+  'other conditions say what was last seen, as long as the spec still declares what they are about; after an edit of ' +
+  'that they are `Unknown` with the reason `Suspended`, or `False` where it can be seen that the pods do not have it. ' +
+  '`Ready` is `True` only if all that it sums up is.';
+
 function conditions(status: Schema): string {
   const types = status.properties?.conditions?.items?.properties?.type?.enum ?? [];
   return (
     `Types: ${types.map(code).join(', ')}. \`Ready\` is the summary; \`Reconciling\` and \`Stalled\` mean what ` +
     `kstatus says. Each has \`observedGeneration\`, a message, and one of these reasons:\n\n` +
-    CONDITION_REASONS.map((reason) => `- ${code(reason)}`).join('\n')
+    `${CONDITION_REASONS.map((reason) => `- ${code(reason)}`).join('\n')}\n\n${WHILE_SUSPENDED}`
   );
 }
 

@@ -1,9 +1,4 @@
-import {
-  CONDITION_REASONS,
-  type Condition,
-  type ConditionReason,
-  type ConditionType,
-} from '../api/conditions.ts';
+import type { Condition, ConditionReason, ConditionType } from '../api/conditions.ts';
 import { type Finding, shortcomings } from './checks.ts';
 import type { Situation } from './situation.ts';
 
@@ -84,13 +79,16 @@ function ofSuspended(isReady: boolean): readonly Statement[] {
   ];
 }
 
-/** True needs evidence of this pass; without any, the last statement stands. */
+/**
+ * True needs evidence of this pass. Without any, an earlier statement stands, as long as the policy still declares what
+ * it was about. Objects that this pass has not compared with the policy are no evidence for it once it was edited.
+ */
 function details(situation: Situation, found: readonly Finding[]): readonly Statement[] {
   const evidence = {
     TopologyReady: situation.topology?.kind === 'Declared',
     CacheReady: situation.ttl?.kind === 'Published',
-    WorkersReady: situation.rollout.kind === 'Done',
-    MaintenanceReady: situation.maintenance.kind === 'Done',
+    WorkersReady: situation.rollout.kind === 'Done' && isCompared(situation, 'WorkersReady'),
+    MaintenanceReady: situation.maintenance.kind === 'Done' && isCompared(situation, 'MaintenanceReady'),
   };
   return (['TopologyReady', 'CacheReady', 'WorkersReady', 'MaintenanceReady'] as const).map((type) => {
     const finding = found.find(({ about }) => about === type);
@@ -100,11 +98,18 @@ function details(situation: Situation, found: readonly Finding[]): readonly Stat
   });
 }
 
-function asBefore({ policy }: Situation, type: ConditionType): Statement {
-  const before = policy.status?.conditions?.find((condition) => condition.type === type);
-  const reason = CONDITION_REASONS.find((known) => known === before?.reason);
-  if (before && reason) return { type, status: before.status, reason, message: before.message };
-  return { type, status: 'Unknown', reason: 'Pending', message: 'Has not been looked at yet' };
+function isCompared({ applied, standing }: Situation, type: ConditionType): boolean {
+  return applied || standing.has(type);
+}
+
+function asBefore({ policy, standing }: Situation, type: ConditionType): Statement {
+  const before = standing.get(type);
+  if (before) return { type, ...before };
+  if (policy.spec.suspend) {
+    const message = 'spec.suspend is true: the spec as it is now has not been looked at';
+    return { type, status: 'Unknown', reason: 'Suspended', message };
+  }
+  return { type, status: 'Unknown', reason: 'Pending', message: 'The spec has not been looked at yet' };
 }
 
 function scalingActive({ policy, decision }: Situation): Statement {

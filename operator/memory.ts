@@ -1,5 +1,6 @@
 import type { ScaleDecision, ScalingHistory, TopologyResult, TtlResult } from './ports.ts';
 import { EMPTY_HISTORY } from './scaling-behavior.ts';
+import type { Stated, StatedType } from './statements.ts';
 
 /** The last answer of the broker or of Redis, and when to ask again. */
 export interface Answer<T> {
@@ -36,6 +37,8 @@ export interface Memory {
   readonly left: Map<string, readonly string[]>;
   /** Owned objects that this process has seen in place, by `<kind> <name>`. */
   readonly inPlace: Set<string>;
+  /** By type of condition; undefined until the policy's status has been read. */
+  statements: Map<StatedType, Stated> | undefined;
 }
 
 export class Memories {
@@ -59,6 +62,7 @@ export class Memories {
       queueLostAt: undefined,
       left: new Map(),
       inPlace: new Set(),
+      statements: undefined,
     };
     this.#byUid.set(policyUid, fresh);
     return fresh;

@@ -16,6 +16,7 @@ import { report } from './report.ts';
 import { rolloutOf } from './rollout.ts';
 import { sample } from './sample.ts';
 import type { Situation } from './situation.ts';
+import { standingStatements } from './statements.ts';
 import type { Next } from './work-queue.ts';
 import { routeOf } from './worker-route.ts';
 import type { World } from './world.ts';
@@ -52,7 +53,7 @@ export async function reconcile(world: World, key: string): Promise<Next> {
   const rollout = rolloutOf(applied.deployment, config.hash, seen.memory.templateGeneration);
   const maintenance = rolloutOf(applied.maintenance, config.hash);
   const done = { topology, ttl, foreignObjects, refusal, rollout, maintenance, decision };
-  const after = { ...situationOf(world, seen), ...done };
+  const after = { ...situationOf(world, seen), ...done, applied: refusal === undefined };
   const again = untilAsked(world, seen, applied.held || !decision.active ? SOON_MS : AGAIN_MS);
   return report(world, { ...seen, deployment: applied.deployment }, after, again);
 }
@@ -75,5 +76,7 @@ function situationOf(world: World, seen: Seen): Situation {
     queueLostAt: queueLostAtOf(seen),
     observation: world.sampler.view(policy.metadata.uid),
     decision: memory.decision,
+    standing: standingStatements(world.installation, seen),
+    applied: false,
   };
 }

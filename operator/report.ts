@@ -4,6 +4,7 @@ import { catchUpNotices } from './catch-up-events.ts';
 import { POLICY } from './kubernetes-objects.ts';
 import type { Seen } from './observe.ts';
 import type { Situation } from './situation.ts';
+import { keepStatements } from './statements.ts';
 import { statusOf, statusStep } from './status.ts';
 import type { Next } from './work-queue.ts';
 import type { World } from './world.ts';
@@ -14,6 +15,7 @@ export async function report(world: World, seen: Seen, situation: Situation, aga
   const queue = topology?.kind === 'Declared' ? topology.queue : seen.policy.status?.queue;
   const now = timestamp(world);
   const status = statusOf(situation, seen.deployment, queue, now);
+  keepStatements(world.installation, seen, situation, status);
   for (const notice of catchUpNotices(seen.policy.status?.catchUp, status.catchUp))
     await world.events.record(seen.policy, notice);
   const wait = await writeStatus(world, seen, status);

@@ -2,6 +2,7 @@ import type { OrderCachePolicy } from '../api/policy.ts';
 import type { Conflict } from './conflicts.ts';
 import type { Observation, Problem, ScaleDecision, TopologyResult, TtlResult } from './ports.ts';
 import type { Rollout } from './rollout.ts';
+import type { Statements } from './statements.ts';
 
 export interface Refusal {
   readonly reason: 'InvalidSpec' | 'QuotaExceeded' | 'WorkersUnavailable';
@@ -26,4 +27,8 @@ export interface Situation {
   readonly queueLostAt: string | undefined;
   readonly observation: Observation | undefined;
   readonly decision: ScaleDecision | undefined;
+  /** What was said earlier and is about what the policy declares now. */
+  readonly standing: Statements;
+  /** The owned objects have been compared with the policy in this pass, and applied where they differed. */
+  readonly applied: boolean;
 }

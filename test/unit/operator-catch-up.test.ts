@@ -83,6 +83,8 @@ function statusWith(
     queueLostAt: '2026-11-22T10:00:00Z',
     observation,
     decision: undefined,
+    standing: new Map(),
+    applied: false,
   } as const;
   return statusOf(situation, undefined, 'q', '2026-11-22T10:00:00Z');
 }

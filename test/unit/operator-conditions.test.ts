@@ -7,6 +7,7 @@ import type { Observation, Problem } from '../../operator/ports.ts';
 import { isRolling, rolloutOf } from '../../operator/rollout.ts';
 import { MAX_ROLLING, mayRoll } from '../../operator/rollout-gate.ts';
 import type { Situation } from '../../operator/situation.ts';
+import type { Statements } from '../../operator/statements.ts';
 import { statusStep } from '../../operator/status.ts';
 import { policyWith } from './operator-policy.ts';
 
@@ -42,6 +43,8 @@ const well: Situation = {
   queueLostAt: undefined,
   observation,
   decision: undefined,
+  standing: new Map(),
+  applied: true,
 };
 const problem = (reason: Problem['reason'], retryable: boolean): Problem => ({
   kind: 'Problem',
@@ -140,26 +143,38 @@ const condition = (
   observedGeneration: 2,
   lastTransitionTime: 'then',
 });
-const suspended = (conditions: Condition[]): Situation => ({
+const said = (types: readonly string[]): Statements =>
+  new Map(types.map((type) => [type, { status: 'True', reason: 'Ready', message: 'as last seen' }]));
+const suspended = (standing: Statements): Situation => ({
   ...well,
   topology: undefined,
   ttl: undefined,
-  policy: policyWith({ spec: { suspend: true }, status: { conditions } }),
+  policy: policyWith({ spec: { suspend: true } }),
+  standing,
+  applied: false,
 });
 
-test('a suspended policy stays Ready by what was last seen', () => {
-  const before = [
-    condition('TopologyReady', 'True', 'TopologyDeclared'),
-    condition('CacheReady', 'True', 'TtlPublished'),
-  ];
-  assert.equal(summary(suspended(before)), 'Suspended: Ready TopologyReady WorkersReady CacheReady');
-  assert.equal(summary(suspended([])), 'Suspended: WorkersReady');
-  const edited = { ...suspended(before), rollout: { kind: 'InProgress', message: 'm' } } as const;
+test('a suspended policy stays Ready by what was last seen, as far as that is about its present spec', () => {
+  const all = ['TopologyReady', 'CacheReady', 'WorkersReady', 'MaintenanceReady'];
+  assert.equal(summary(suspended(said(all))), 'Suspended: Ready TopologyReady WorkersReady CacheReady');
+  for (const edited of all) {
+    const others = suspended(said(all.filter((type) => type !== edited)));
+    assert.equal(told(others, edited), 'Unknown Suspended');
+    if (edited !== 'MaintenanceReady') assert.equal(told(others, 'Ready'), 'False Suspended');
+  }
+  const prefetchEdited = { ...suspended(said(all)), rollout: { kind: 'InProgress', message: 'm' } } as const;
   assert.equal(
-    summary(edited),
+    summary(prefetchEdited),
     'Suspended: TopologyReady CacheReady',
     'an edit that the workers do not have',
   );
+});
+
+test('a policy that may not be acted for keeps no statement about an earlier spec', () => {
+  const problems = [problem('SecretNotFound', false)];
+  const blocked = { ...well, secretProblems: problems, topology: undefined, ttl: undefined, applied: false };
+  assert.equal(told(blocked, 'CacheReady'), 'Unknown Pending');
+  assert.equal(told({ ...blocked, standing: said(['CacheReady']) }, 'CacheReady'), 'True Ready');
 });
 
 test('every type is there, with the generation, and the time moves only with the status', () => {
