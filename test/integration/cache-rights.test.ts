@@ -22,7 +22,7 @@ const RIGHTS = {
     '~order:* %R~ordercache:ttl:order: +evalsha +eval +hmget +hset +hdel +del +pexpire +time +get +ping',
   reader:
     '~order:* %R~ordercache:ttl:order: +evalsha +eval +hmget +hget +hset +hdel +del +pexpire +time +get',
-  operator: '~order:* ~ordercache:ttl:* +evalsha +eval +get +set +del +scan +unlink +ping',
+  operator: '~order:* ~ordercache:ttl:* +evalsha +eval +get +set +del +scan +unlink +ping +info',
 } as const;
 
 const ready = { status: 'READY', version: '2' };
