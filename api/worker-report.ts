@@ -8,7 +8,7 @@ export interface WorkerReport {
   readonly configHash: string;
   /** RFC 3339. */
   readonly startedAt: string;
-  readonly state: 'Starting' | 'Consuming' | 'Paused' | 'Draining';
+  readonly state: (typeof WORKER_STATES)[number];
   /** Why state is Paused; empty otherwise. */
   readonly pausedBecause: readonly PauseReason[];
   /** Messages delivered and not yet acknowledged. */
@@ -21,6 +21,8 @@ export interface WorkerReport {
   /** Revision of the TTL table in use; null when Redis has none (nothing is written then, only dropped). */
   readonly ttlRevision: number | null;
 }
+
+export const WORKER_STATES = ['Starting', 'Consuming', 'Paused', 'Draining'] as const;
 
 export const PAUSE_REASONS = [
   'RabbitMQUnavailable',

@@ -37,9 +37,7 @@ export class RunningRelay {
   }
 
   report(): RelayReport {
-    const { broker, database, published, failures, pending, failing, oldestAgeSeconds } =
-      this.#relay.status();
-    return { broker, database, published, failures, pending, failing, oldestAgeSeconds };
+    return this.#relay.status();
   }
 
   /** Resolves when both connections stand. @throws Error when they do not within some seconds */

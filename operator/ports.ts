@@ -7,7 +7,10 @@ import type { ConditionReason } from '../api/conditions.ts';
 import type { MaintenanceReport } from '../api/maintenance.ts';
 import type { OrderCachePolicy } from '../api/policy.ts';
 import type { RetryStep } from '../api/worker-config.ts';
-import type { PauseReason } from '../api/worker-report.ts';
+import type { PauseReason, WorkerReport } from '../api/worker-report.ts';
+import type { RedisCredentials } from '../cache/ttl-table-redis.ts';
+
+export type { RedisCredentials };
 
 /** Why something cannot be done, ready for a condition: no secrets, no numbers that tick. */
 export interface Problem {
@@ -44,16 +47,6 @@ export interface RabbitMqCredentials {
 export interface ManagementCredentials extends RabbitMqCredentials {
   /** `http(s)://host:port`, perhaps with a path, without credentials and without a slash at the end. */
   readonly managementUri: string;
-}
-
-/** As cache/ wants them: certificates and keys are PEM texts; username and password override what is in the uri. */
-export interface RedisCredentials {
-  readonly uri: string;
-  readonly username?: string;
-  readonly password?: string;
-  readonly ca?: string;
-  readonly cert?: string;
-  readonly key?: string;
 }
 
 /** Names the key and what was expected, never the value. */
@@ -221,12 +214,10 @@ export interface Observation {
 
 export type MaintenanceSight = Pick<MaintenanceReport, 'startedAt' | 'pausedBecause' | 'catchUp'>;
 
-export interface WorkerSight {
+/** What a worker reported last. */
+export interface WorkerSight
+  extends Pick<WorkerReport, 'configHash' | 'state' | 'pausedBecause' | 'ttlRevision'> {
   readonly pod: string;
-  readonly configHash: string;
-  readonly state: 'Starting' | 'Consuming' | 'Paused' | 'Draining';
-  readonly pausedBecause: readonly PauseReason[];
-  readonly ttlRevision: number | null;
   readonly ageSeconds: number;
 }
 

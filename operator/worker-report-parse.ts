@@ -1,18 +1,7 @@
-import { PAUSE_REASONS, type PauseReason } from '../api/worker-report.ts';
+import { PAUSE_REASONS, type PauseReason, WORKER_STATES, type WorkerReport } from '../api/worker-report.ts';
 
 /** What of a worker's report the operator uses. */
-export interface SeenReport {
-  readonly configHash: string;
-  readonly startedAt: string;
-  readonly state: 'Starting' | 'Consuming' | 'Paused' | 'Draining';
-  readonly pausedBecause: readonly PauseReason[];
-  readonly inFlight: number;
-  readonly prefetchCount: number;
-  readonly acknowledged: number;
-  readonly ttlRevision: number | null;
-}
-
-const STATES = ['Starting', 'Consuming', 'Paused', 'Draining'] as const;
+export type SeenReport = Omit<WorkerReport, 'policyUid' | 'outcomes'>;
 
 /**
  * Null for what is no report of a worker of this policy: an address may have passed to another pod, and a number that
@@ -22,7 +11,7 @@ export function parseWorkerReport(text: string, policyUid: string): SeenReport |
   const value = parseObject(text);
   if (value === null || value.policyUid !== policyUid) return null;
   const { configHash, startedAt, inFlight, prefetchCount, acknowledged, ttlRevision } = value;
-  const state = STATES.find((known) => known === value.state);
+  const state = WORKER_STATES.find((known) => known === value.state);
   if (typeof configHash !== 'string' || typeof startedAt !== 'string' || state === undefined) return null;
   if (!isCount(inFlight) || !isCount(prefetchCount) || !isCount(acknowledged)) return null;
   if (ttlRevision !== null && !isCount(ttlRevision)) return null;
