@@ -9,6 +9,7 @@ import { type RabbitMQCredentials, rabbitmqCredentials } from './credentials.ts'
 import type { CredentialsDirectory } from './credentials-directory.ts';
 import type { Delivery } from './delivery.ts';
 import { type Handler, handle } from './handle.ts';
+import { LogLimit } from './log-limit.ts';
 import { WorkerMetrics } from './metrics.ts';
 import { Outages } from './outages.ts';
 import { stateOf } from './state.ts';
@@ -26,6 +27,7 @@ export class Worker {
   readonly #configHash: string;
   readonly #startedAt = new Date().toISOString();
   readonly #log: Logger;
+  readonly #limit = new LogLimit();
   readonly #batches: Batches;
   readonly #completions: Completions;
   readonly #broker: Broker;
@@ -131,7 +133,7 @@ export class Worker {
       outages: this.#outages,
       turns: new Turns(),
       perform: (delivery, verdict, event, row) => this.#broker.endings.perform(delivery, verdict, event, row),
-      failed: (orderId, error) => this.#log.error({ orderId, err: error }, 'processing failed'),
+      failed: (orderId, error) => this.#failed(orderId, error),
       acknowledge: () => {
         this.#batches.progressed();
         this.#completions.flush();
@@ -143,6 +145,12 @@ export class Worker {
     let redelivered = 0;
     for (const delivery of batch) if (delivery.redelivered) redelivered++;
     this.metrics.batch(batch.length, redelivered, seconds);
+  }
+
+  /** What is wrong may be wrong with every event, such as a status that the database does not take. */
+  #failed(orderId: string, error: unknown): void {
+    const suppressed = this.#limit.admit(error instanceof Error ? error.name : typeof error, Date.now());
+    if (suppressed !== undefined) this.#log.error({ orderId, err: error, suppressed }, 'processing failed');
   }
 
   /** Runs before the acknowledgements are sent. */

@@ -105,6 +105,23 @@ test('an order without a row is waited for, then dead-lettered; no row is made, 
   assert.equal((await worker.report()).outcomes.unseen, 0);
 });
 
+test('a status that the database refuses of every order fills no log', async (t) => {
+  const stage = await setWritingStage(t, { maxAttempts: 1 });
+  await stage.database.pool.query(`ALTER TABLE orders ADD CHECK (status <> 'BAD')`);
+  const orderIds = Array.from({ length: 50 }, (_, n) => `order-${n}`);
+  for (const orderId of orderIds) await writeRow(stage, orderId, 'NEW', 1);
+  await publish(
+    stage,
+    orderIds.map((orderId) => ({ orderId, status: 'BAD', version: 2 })),
+  );
+  const worker = await startConsuming(t, stage);
+
+  await untilAcknowledged(worker, orderIds.length);
+
+  const lines = worker.log.filter(({ msg }) => msg === 'processing failed');
+  assert.ok(lines.length > 0 && lines.length <= 10, `${lines.length} lines`);
+});
+
 test('what the database refuses is dead-lettered, and neither its neighbours nor its order suffer', async (t) => {
   const stage = await setWritingStage(t, { maxAttempts: 2 });
   await stage.database.pool.query(`ALTER TABLE orders ADD CHECK (status <> 'BAD')`);
