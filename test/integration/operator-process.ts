@@ -42,10 +42,14 @@ export async function operatorProcess(scene: Scene, podName: string): Promise<Op
     POD_NAMESPACE: scene.namespace,
   });
   const httpUri = `http://127.0.0.1:${port}`;
-  await eventually('the operator answers', async () => {
-    if (child.exitCode !== null) throw new Error(output());
-    await fetch(`${httpUri}/healthz`);
-  });
+  await eventually(
+    'the operator answers',
+    async () => {
+      if (child.exitCode !== null) throw new Error(output());
+      await fetch(`${httpUri}/healthz`);
+    },
+    60,
+  );
   return {
     child,
     httpUri,
@@ -60,10 +64,16 @@ export async function operatorProcess(scene: Scene, podName: string): Promise<Op
   };
 }
 
+/** Not one that the kernel gives away: nobody takes it between now and the operator's start. */
 async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  return typeof address === 'object' && address !== null ? address.port : 0;
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 10_000);
+    const server = createServer().listen(port);
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    );
+    server.close();
+    if (isFree) return port;
+  }
 }
