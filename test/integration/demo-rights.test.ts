@@ -160,7 +160,7 @@ async function passThroughQueue(vhost: Vhost, workerUri: string): Promise<void> 
 
 /** The operator waits for what the retry ladder may still return. */
 async function untilReleased(release: () => Promise<ReleaseResult>): Promise<ReleaseResult> {
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + 60_000;
   for (;;) {
     const result = await release();
     if (result.kind !== 'Waiting' || Date.now() > deadline) return result;
@@ -169,19 +169,19 @@ async function untilReleased(release: () => Promise<ReleaseResult>): Promise<Rel
 }
 
 async function untilMessage(channel: Channel, queue: string) {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 30_000;
   for (;;) {
     const message = await channel.get(queue);
     if (message !== false) return message;
-    if (Date.now() > deadline) throw new Error(`no message in ${queue} within 10 s`);
+    if (Date.now() > deadline) throw new Error(`no message in ${queue} within 30 s`);
     await sleep(50);
   }
 }
 
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 30_000;
   while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`not within 10 s: ${what}`);
+    if (Date.now() > deadline) throw new Error(`not within 30 s: ${what}`);
     await sleep(50);
   }
 }

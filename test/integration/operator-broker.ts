@@ -20,7 +20,7 @@ export interface Broker {
   /** Reconciles and expects that it worked. */
   declared(policy: OrderCachePolicy): Promise<Extract<TopologyResult, { kind: 'Declared' }>>;
   publish(exchange: string, routingKey: string, body: string): Promise<void>;
-  /** Waits until the queue holds so many ready messages; at most 10 s. */
+  /** Waits until the queue holds so many ready messages; at most 30 s. */
   holds(queue: string, messages: number): Promise<void>;
 }
 
@@ -71,7 +71,7 @@ function sortedBindings(list: BindingAnswer[]): string[] {
 }
 
 async function holds(channel: Channel, queue: string, messages: number): Promise<void> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 30_000;
   let seen = -1;
   while (Date.now() < deadline) {
     seen = (await channel.checkQueue(queue)).messageCount;

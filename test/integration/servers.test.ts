@@ -81,7 +81,12 @@ test('connections of a virtual host are cut from the broker side, those of anoth
   const [cut, kept] = [await testVhost(t), await testVhost(t)];
   const cutConnection = await cut.connect();
   const keptConnection = await kept.connect();
-  const closed = once(cutConnection, 'close', { signal: AbortSignal.timeout(10_000) });
+  const closed = once(cutConnection, 'close', { signal: AbortSignal.timeout(30_000) });
+  const listed = async () =>
+    ((await cut.management('GET', `connections/username/${cut.username}`)) as unknown[]).length;
+  for (const deadline = Date.now() + 20_000; (await listed()) === 0; await sleep(20)) {
+    assert.ok(Date.now() < deadline, 'the connection is not listed');
+  }
   assert.equal(await cut.closeConnections(), 1);
   await closed;
   await keptConnection.createChannel();
@@ -187,5 +192,5 @@ test('a delay holds up each direction, and pipelined requests share it', async (
   const began = performance.now();
   await Promise.all(Array.from({ length: 50 }, () => redis.ping()));
   const took = performance.now() - began;
-  assert.ok(took >= 190 && took < 2_000, `took ${took} ms`);
+  assert.ok(took >= 190 && took < 8_000, `one after the other they take 10 s; took ${took} ms`);
 });
