@@ -7,7 +7,14 @@ import { changeStatus as changeStatusInOutbox, startRelay } from '../../docs/exa
 import { orderStatuses } from '../../docs/examples/order-status.ts';
 import { createPublisher, outboxSql } from '../../publisher/index.ts';
 import { testDatabase, testRedis, testVhost } from '../servers/index.ts';
-import { setStage, startConsuming, statusInCache, writeRecord, writeRow } from './worker-stage.ts';
+import {
+  setStage,
+  startConsuming,
+  statusInCache,
+  untilAcknowledged,
+  writeRecord,
+  writeRow,
+} from './worker-stage.ts';
 
 test('docs/examples/order-status.ts reads an order, and knows one that does not exist', async (t) => {
   const [redis, database] = [await testRedis(t), await testDatabase(t)];
@@ -59,7 +66,7 @@ test('docs/examples/order-change-visible.ts knows whether readers see the change
 
   assert.equal(await change('PACKED'), false);
   assert.equal(await statusInCache(stage, 'A-1'), 'PAID');
-  await startConsuming(t, stage);
+  await untilAcknowledged(await startConsuming(t, stage), 1, 30_000);
   assert.equal(await change('SHIPPED'), true);
   assert.equal(await statusInCache(stage, 'A-1'), 'SHIPPED');
 });
@@ -76,7 +83,7 @@ test('docs/examples/order-outbox.ts changes the row and its event is published, 
   await changeStatusInOutbox(database.pool, 'A-1', 'PRODUCED');
   await assert.rejects(changeStatusInOutbox(database.pool, 'A-1', ''), { reason: 'Invalid' });
   const relay = startRelay({ database: database.uri, rabbitmq: vhost.amqpUri });
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 60_000;
   while (relay.status().published === 0 && Date.now() < deadline) await sleep(20);
   await relay.close();
 
