@@ -17,8 +17,18 @@ export class RowRefused extends Error {
 /** Another transaction keeps a row locked for longer than we wait: the others are written without it. */
 export class RowsLocked extends Error {}
 
-/** Data exceptions, integrity constraints, a trigger's RAISE, and the check option of a view. */
-const REFUSALS = /^(22...|23...|P0001|44000)$/;
+/**
+ * Classes of SQLSTATE that are about the row: data exceptions, integrity constraints, the check option of a view, and
+ * what goes wrong in a trigger, its RAISE included.
+ */
+const REFUSALS = new Set(['09', '20', '22', '23', '27', '2F', '44', 'P0']);
+
+/** PostgreSQL's other classes. A code of no class of PostgreSQL's is one that a trigger has given itself. */
+const OTHERS = new Set(
+  '00 01 02 03 08 0A 0B 0F 0L 0P 0Z 10 21 24 25 26 28 2B 2D 34 38 39 3B 3D 3F 40 42 53 54 55 57 58 72 F0 HV XX'.split(
+    ' ',
+  ),
+);
 
 /** A row was locked by somebody for longer than we wait, or each side waited for the other. */
 const LOCKED = new Set(['55P03', '40P01']);
@@ -30,7 +40,13 @@ export function readFailure(error: unknown): DatabaseUnavailable {
 export function writeFailure(error: unknown): DatabaseUnavailable | RowRefused | RowsLocked {
   const code = codeOf(error);
   if (LOCKED.has(code)) return new RowsLocked(code);
-  return REFUSALS.test(code) ? new RowRefused(code) : readFailure(error);
+  return isRefusal(error, code) ? new RowRefused(code) : readFailure(error);
+}
+
+/** Errors of sockets have codes of five letters, too (EPIPE); the server's alone have a severity. */
+function isRefusal(error: unknown, code: string): boolean {
+  const isServers = error instanceof Error && 'severity' in error && /^[0-9A-Z]{5}$/.test(code);
+  return isServers && (REFUSALS.has(code.slice(0, 2)) || !OTHERS.has(code.slice(0, 2)));
 }
 
 function codeOf(error: unknown): string {

@@ -309,3 +309,21 @@ test('two workers over the same orders do not wait for each other, which they do
   assert.equal(await crossing(t, statement('Version')), undefined);
   assert.equal(await crossing(t, statement('Version', 'ORDER BY o."id"')), '40P01');
 });
+
+for (const [what, raise] of [
+  ['a code of its own', `RAISE EXCEPTION 'order % may not be lost', NEW.id USING ERRCODE = 'OC001'`],
+  ['no code', `RAISE EXCEPTION 'order % may not be lost', NEW.id`],
+  ['a failed assertion', `ASSERT false, 'may not be lost'`],
+] as const) {
+  test(`a trigger that refuses a row with ${what} is no outage`, async (t) => {
+    const { database, orders, rows } = await situation(t, 'Version');
+    await database.pool.query(
+      `INSERT INTO changes VALUES ('a', 'PAID', 1);
+       CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+       BEGIN IF NEW.status = 'LOST' THEN ${raise}; END IF; RETURN NEW; END $$;
+       CREATE TRIGGER refuse BEFORE UPDATE ON changes FOR EACH ROW EXECUTE FUNCTION refuse()`,
+    );
+    await assert.rejects(orders.write([change('a', '2', 'LOST')]), RowRefused);
+    assert.deepEqual(await rows(), ['a PAID 1']);
+  });
+}
