@@ -3,6 +3,9 @@ import { CATCH_UP_STATES, type MaintenanceReport, type RelayReport } from '../ap
 import { PAUSE_REASONS } from '../api/worker-report.ts';
 import type { Compared } from './catch-up-state.ts';
 
+/** Name, help, and where the number comes from. */
+type RelayMetric = readonly [string, string, (seen: RelayReport) => number];
+
 /** Prometheus metrics of the maintenance pod. */
 export class MaintenanceMetrics {
   readonly #registry = new Registry();
@@ -38,6 +41,7 @@ export class MaintenanceMetrics {
       },
     });
     this.#relayGauges(() => report().relay);
+    this.#relayCounters(() => report().relay);
   }
 
   #relayGauges(relay: () => RelayReport | null): void {
@@ -59,13 +63,7 @@ export class MaintenanceMetrics {
         'Age of the oldest event in the outbox.',
         ({ oldestAgeSeconds }) => oldestAgeSeconds,
       ],
-      ['published_events', 'Events published and deleted since the start.', ({ published }) => published],
-      [
-        'failed_attempts',
-        'Attempts that the broker did not take, since the start.',
-        ({ failures }) => failures,
-      ],
-    ] as const satisfies readonly (readonly [string, string, (seen: RelayReport) => number])[];
+    ] as const satisfies readonly RelayMetric[];
     for (const [name, help, read] of gauges) {
       new Gauge({
         name: `ordercache_maintenance_relay_${name}`,
@@ -74,6 +72,26 @@ export class MaintenanceMetrics {
         collect() {
           const seen = relay();
           if (seen !== null) this.set(read(seen));
+        },
+      });
+    }
+  }
+
+  /** From 0 again with the relay that new credentials begin. */
+  #relayCounters(relay: () => RelayReport | null): void {
+    const counters = [
+      ['published_events_total', 'Events published and deleted.', ({ published }) => published],
+      ['failed_attempts_total', 'Attempts that the broker did not take.', ({ failures }) => failures],
+    ] as const satisfies readonly RelayMetric[];
+    for (const [name, help, read] of counters) {
+      new Counter({
+        name: `ordercache_maintenance_relay_${name}`,
+        help,
+        registers: [this.#registry],
+        collect() {
+          const seen = relay();
+          this.reset();
+          if (seen !== null) this.inc(read(seen));
         },
       });
     }

@@ -36,7 +36,7 @@ it('the maintenance pod relays the outbox, over a change of credentials and a re
     return relay?.published === 1 && relay;
   });
   assert.deepEqual([report.broker, report.database], ['Up', 'Up']);
-  assert.match((await pod.get('/metrics')).body, /ordercache_maintenance_relay_published_events 1/);
+  assert.match((await pod.get('/metrics')).body, /^ordercache_maintenance_relay_published_events_total 1$/m);
 
   pod.mount('outbox-database', { uri: `${stage.database.uri}?application_name=rotated` });
   await until('the new credentials are in use', () => {
