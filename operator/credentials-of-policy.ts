@@ -1,11 +1,13 @@
 import type { OrderCachePolicy } from '../api/policy.ts';
+import type { RedisCredentials } from '../cache/ttl-table-redis.ts';
+import type { ManagementCredentials, Parsed, SecretData } from './connection-credentials.ts';
 import {
   parseManagementCredentials,
   parseRabbitMqCredentials,
   parseRedisCredentials,
   redisIdentity,
 } from './credentials.ts';
-import type { ManagementCredentials, Parsed, Problem, RedisCredentials, SecretData } from './ports.ts';
+import type { Problem } from './ports.ts';
 import type { SecretReader, SecretState } from './secret-reader.ts';
 import { connectionSecrets, maintenanceSecrets } from './worker-route.ts';
 

@@ -2,15 +2,14 @@
  * Reads the Secrets that the operator uses itself. Pure. A message names the key and what was expected, never the
  * value: a mistyped uri may hold a password anywhere.
  */
-import { parseRedisAddress, RedisUriInvalid } from '../cache/ttl-table-redis.ts';
+import { parseRedisAddress, type RedisCredentials, RedisUriInvalid } from '../cache/ttl-table-redis.ts';
 import type {
   ManagementCredentials,
   Parsed,
   RabbitMqCredentials,
-  RedisCredentials,
   SecretData,
   TlsMaterial,
-} from './ports.ts';
+} from './connection-credentials.ts';
 
 /** Keys: uri and managementUri; optional username, password, ca.crt, tls.crt, tls.key. */
 export function parseManagementCredentials(data: SecretData): Parsed<ManagementCredentials> {

@@ -1,5 +1,5 @@
 import { CATCH_UP_STATES, CATCH_UP_TRIGGERS, type CatchUpReport } from '../api/maintenance.ts';
-import type { MaintenanceSight } from './ports.ts';
+import type { MaintenanceSight } from './observation.ts';
 import { isCount, parseObject, reasonsIn } from './worker-report-parse.ts';
 
 /** Null for what is no report of the maintenance pod of this policy. Pure. */

@@ -1,5 +1,6 @@
-import type { ScaleDecision, ScalingHistory, TopologyResult, TtlResult } from './ports.ts';
+import type { TopologyResult, TtlResult } from './ports.ts';
 import { EMPTY_HISTORY } from './scaling-behavior.ts';
+import type { ScaleDecision, ScalingHistory } from './scaling-decision.ts';
 import type { Stated, StatedType } from './statements.ts';
 
 /** The last answer of the broker or of Redis, and when to ask again. */

@@ -1,16 +1,14 @@
 /**
- * What the reconciler asks of the broker, Redis, the sampler and the scaling formula. Implementations:
- * credentials.ts, topology.ts, ttl-publisher.ts, sampler.ts, scaling.ts. No call throws for what the outside world
- * does: that comes back as a `Problem`; only what `mayWrite` throws passes through. Every call ends within its deadline (30 s at most).
+ * What the reconciler asks of the broker, Redis and the sampler. Implementations: topology.ts, ttl-publisher.ts,
+ * sampler.ts. No call throws for what the outside world does: that comes back as a `Problem`; only what `mayWrite`
+ * throws passes through. Every call ends within its deadline (30 s at most).
  */
 import type { ConditionReason } from '../api/conditions.ts';
-import type { MaintenanceReport } from '../api/maintenance.ts';
 import type { OrderCachePolicy } from '../api/policy.ts';
 import type { RetryStep } from '../api/worker-config.ts';
-import type { PauseReason, WorkerReport } from '../api/worker-report.ts';
 import type { RedisCredentials } from '../cache/ttl-table-redis.ts';
-
-export type { RedisCredentials };
+import type { ManagementCredentials } from './connection-credentials.ts';
+import type { Observation } from './observation.ts';
 
 /** Why something cannot be done, ready for a condition: no secrets, no numbers that tick. */
 export interface Problem {
@@ -20,44 +18,6 @@ export interface Problem {
   /** true: the outside world may heal by itself, try again with backoff. false: somebody must change something. */
   readonly retryable: boolean;
 }
-
-// --- credentials -----------------------------------------------------------------------------------------------
-
-/** The `data` of a Secret, decoded from base64 and UTF-8. */
-export type SecretData = Readonly<Record<string, string>>;
-
-/** PEM texts, as far as the Secret has them. */
-export interface TlsMaterial {
-  readonly ca?: string;
-  readonly cert?: string;
-  readonly key?: string;
-}
-
-/** One broker, vhost and user; `managementUri` only from the management Secret. */
-export interface RabbitMqCredentials {
-  readonly tlsEnabled: boolean;
-  readonly host: string;
-  readonly port: number;
-  readonly vhost: string;
-  readonly username: string;
-  readonly password: string;
-  readonly tls: TlsMaterial;
-}
-
-export interface ManagementCredentials extends RabbitMqCredentials {
-  /** `http(s)://host:port`, perhaps with a path, without credentials and without a slash at the end. */
-  readonly managementUri: string;
-}
-
-/** Names the key and what was expected, never the value. */
-export type Parsed<C> =
-  | { readonly kind: 'Credentials'; readonly credentials: C }
-  | {
-      readonly kind: 'Problem';
-      readonly reason: 'SecretInvalid';
-      readonly message: string;
-      readonly retryable: false;
-    };
 
 // --- RabbitMQ topology -----------------------------------------------------------------------------------------
 
@@ -188,39 +148,6 @@ export interface SampleTarget {
   readonly maintenancePods: readonly WorkerPod[];
 }
 
-/** A number that is known, or the reason why it is not. It is never 0 by accident. */
-export type Measurement<T = number> =
-  | { readonly kind: 'Measured'; readonly value: T }
-  | { readonly kind: 'Missing'; readonly because: string };
-
-export interface Observation {
-  /** Messages ready in the queue and the older revisions. */
-  readonly ready: Measurement;
-  readonly deadLetters: Measurement;
-  /** Delivered and not acknowledged, over all workers. */
-  readonly inFlight: Measurement;
-  /** Events per second over all workers, over some seconds. */
-  readonly acknowledgedRate: Measurement;
-  /** Acknowledged plus the growth of the backlog, events per second, over some seconds. */
-  readonly arrivalRate: Measurement;
-  /** Events per second of one worker, seen while the workers had all the work they could take. */
-  readonly saturatedWorkerRate: Measurement;
-  /** Of the workers that reported last, each reason once. */
-  readonly pauses: readonly PauseReason[];
-  readonly workers: readonly WorkerSight[];
-  /** What the maintenance pod reported last; absent when it does not report. */
-  readonly maintenance?: MaintenanceSight;
-}
-
-export type MaintenanceSight = Pick<MaintenanceReport, 'startedAt' | 'pausedBecause' | 'catchUp'>;
-
-/** What a worker reported last. */
-export interface WorkerSight
-  extends Pick<WorkerReport, 'configHash' | 'state' | 'pausedBecause' | 'ttlRevision'> {
-  readonly pod: string;
-  readonly ageSeconds: number;
-}
-
 export interface SamplerOptions {
   /** A passive declare said that a queue is gone: reconcile this policy. Once per disappearance. */
   readonly onQueueMissing: (policyUid: string) => void;
@@ -233,59 +160,4 @@ export interface Sampler {
   /** From what was sampled so far; touches no socket. */
   view(policyUid: string): Observation;
   close(): Promise<void>;
-}
-
-// --- scaling ---------------------------------------------------------------------------------------------------
-
-export interface ScalingInput {
-  readonly scaling: OrderCachePolicy['spec']['scaling'];
-  readonly observation: Observation;
-  /** `spec.replicas` of the worker Deployment as read; null when it does not exist yet. */
-  readonly currentReplicas: number | null;
-  /** status.workerEventsPerSecond. */
-  readonly learnedWorkerRate: number | undefined;
-  readonly history: ScalingHistory;
-  /** Milliseconds since the epoch. */
-  readonly now: number;
-}
-
-/** In memory, per policy; begins with `EMPTY_HISTORY` of scaling-behavior.ts. */
-export interface ScalingHistory {
-  readonly recommendations: readonly { readonly at: number; readonly replicas: number }[];
-  /** What was really changed: `recordScaling(history, from, to, now)` after the Deployment was written. */
-  readonly changes: readonly { readonly at: number; readonly delta: number }[];
-}
-
-/** The numbers of ceil((arrivalRate + backlog / targetDrainSeconds) / workerRate). */
-export interface ScalingFormula {
-  readonly arrivalRate: number;
-  readonly backlog: number;
-  readonly targetDrainSeconds: number;
-  readonly workerRate: number;
-  /** Before bounds and behavior. */
-  readonly wanted: number;
-}
-
-export interface ScaleDecision {
-  readonly kind: 'Scale' | 'Hold';
-  /** What `spec.replicas` of the Deployment must be. */
-  readonly replicas: number;
-  /** Condition ScalingActive: True with ScalingActive and ManualScaling, else False. */
-  readonly active: boolean;
-  readonly reason: Extract<
-    ConditionReason,
-    'ScalingActive' | 'ManualScaling' | 'MetricsUnavailable' | 'WorkersCannotHelp'
-  >;
-  /** For the condition: no ticking numbers. */
-  readonly message: string;
-  /** null when a metric is missing. */
-  readonly formula: ScalingFormula | null;
-  /** The formula with its numbers in one line, for event and log; ticks. */
-  readonly printed: string;
-  /** Keep for the next decision, whether or not the Deployment was written. */
-  readonly history: ScalingHistory;
-  /** status.workerEventsPerSecond: the stored one unless it moved by more than 20 %. Absent: nothing learned. */
-  readonly workerRate: number | undefined;
-  /** status.expectedDrainSeconds; absent when the backlog grows or nothing is known. */
-  readonly expectedDrainSeconds: number | undefined;
 }

@@ -1,4 +1,5 @@
-import type { ManagementCredentials, Problem } from './ports.ts';
+import type { ManagementCredentials } from './connection-credentials.ts';
+import type { Problem } from './ports.ts';
 
 /**
  * Why the broker did not do what it was asked.

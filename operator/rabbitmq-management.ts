@@ -1,5 +1,5 @@
 /** The broker's nouns over its management API: one function of the API is one method here, and nothing is decided. */
-import type { ManagementCredentials } from './ports.ts';
+import type { ManagementCredentials } from './connection-credentials.ts';
 import { BrokerFailure } from './rabbitmq-failure.ts';
 import { openManagementSession } from './rabbitmq-request.ts';
 import type { Binding, ExchangeDeclaration, QueueDeclaration } from './topology-desired.ts';

@@ -1,6 +1,6 @@
 import { type Channel, type ChannelModel, connect } from 'amqplib';
+import type { RabbitMqCredentials } from './connection-credentials.ts';
 import { DeadlineExceeded, within } from './deadline.ts';
-import type { RabbitMqCredentials } from './ports.ts';
 import { BrokerFailure, networkReason } from './rabbitmq-failure.ts';
 
 const CONNECT_MS = 3_000;

@@ -1,5 +1,5 @@
 import { Agent, type Dispatcher } from 'undici';
-import type { ManagementCredentials } from './ports.ts';
+import type { ManagementCredentials } from './connection-credentials.ts';
 import { BrokerFailure, networkReason } from './rabbitmq-failure.ts';
 
 const CONNECT_MS = 5_000;

@@ -1,8 +1,8 @@
 import { type Deployment, POLICY } from './kubernetes-objects.ts';
 import type { Seen } from './observe.ts';
-import type { ScaleDecision } from './ports.ts';
 import { scale } from './scaling.ts';
 import { recordScaling } from './scaling-behavior.ts';
+import type { ScaleDecision } from './scaling-decision.ts';
 import type { World } from './world.ts';
 
 type ScalingView = Pick<Seen, 'policy' | 'memory' | 'deployment'>;

@@ -1,4 +1,4 @@
-import type { RabbitMqCredentials } from './ports.ts';
+import type { RabbitMqCredentials } from './connection-credentials.ts';
 import { QueueGauge } from './rabbitmq-queue-gauge.ts';
 
 interface Shared {

@@ -1,5 +1,6 @@
 /** Rates out of a window of samples. Pure; every number says so when it cannot be known. */
-import type { MaintenanceSight, Measurement, WorkerPod } from './ports.ts';
+import type { MaintenanceSight, Measurement } from './observation.ts';
+import type { WorkerPod } from './ports.ts';
 import type { SeenReport } from './worker-report-parse.ts';
 
 /** What was seen at one moment. */

@@ -1,5 +1,6 @@
 /** The observation of a policy out of its samples. Pure. */
-import type { Measurement, Observation, WorkerPod, WorkerSight } from './ports.ts';
+import type { Measurement, Observation, WorkerSight } from './observation.ts';
+import type { WorkerPod } from './ports.ts';
 import {
   acknowledgedRate,
   arrivalRate,

@@ -1,6 +1,7 @@
 /** Looks at queues and workers of each policy every second. It only reads. */
 import { parseMaintenanceReport } from './maintenance-report-parse.ts';
-import type { Measurement, Observation, Sampler, SamplerOptions, SampleTarget } from './ports.ts';
+import type { Measurement, Observation } from './observation.ts';
+import type { Sampler, SamplerOptions, SampleTarget } from './ports.ts';
 import { BrokerFailure } from './rabbitmq-failure.ts';
 import type { QueueGauge } from './rabbitmq-queue-gauge.ts';
 import { SamplerGauges } from './sampler-gauges.ts';

@@ -4,7 +4,7 @@
  * percentage is zero for ever, the first worker is always allowed.
  */
 import type { ScalingBehavior, ScalingRules } from '../api/policy-scaling.ts';
-import type { ScalingHistory } from './ports.ts';
+import type { ScalingHistory } from './scaling-decision.ts';
 
 type Policy = NonNullable<ScalingRules['policies']>[number];
 

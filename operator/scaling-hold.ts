@@ -1,6 +1,6 @@
 /** When replicas stay as they are: nobody knows enough, or more workers would not help. Pure. */
 import type { PauseReason } from '../api/worker-report.ts';
-import type { Observation, WorkerSight } from './ports.ts';
+import type { Observation, WorkerSight } from './observation.ts';
 
 export interface HoldReason {
   readonly reason: 'MetricsUnavailable' | 'WorkersCannotHelp';

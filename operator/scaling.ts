@@ -2,15 +2,9 @@
  * How many workers: ceil((arrival rate + backlog / targetDrainSeconds) / rate of one worker), within bounds, at the
  * speed that `behavior` allows. Pure; the decision carries the numbers it was made of.
  */
-import type {
-  Measurement,
-  Observation,
-  ScaleDecision,
-  ScalingFormula,
-  ScalingHistory,
-  ScalingInput,
-} from './ports.ts';
+import type { Measurement, Observation } from './observation.ts';
 import { effectiveBehavior, limitSpeed, recordRecommendation, stabilize } from './scaling-behavior.ts';
+import type { ScaleDecision, ScalingFormula, ScalingHistory, ScalingInput } from './scaling-decision.ts';
 import { type HoldReason, whyHold } from './scaling-hold.ts';
 
 /** Events per second of one worker, before anything is learned. */

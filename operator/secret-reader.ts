@@ -1,7 +1,7 @@
 import type { Clock } from './clock.ts';
+import type { SecretData } from './connection-credentials.ts';
 import { type KubernetesClient, KubernetesError } from './kubernetes-client.ts';
 import { SECRET, type Secret } from './kubernetes-objects.ts';
-import type { SecretData } from './ports.ts';
 
 export type SecretState =
   | { readonly kind: 'Found'; readonly version: string; readonly data: SecretData }

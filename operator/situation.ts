@@ -1,7 +1,9 @@
 import type { OrderCachePolicy } from '../api/policy.ts';
 import type { Conflict } from './conflicts.ts';
-import type { Observation, Problem, ScaleDecision, TopologyResult, TtlResult } from './ports.ts';
+import type { Observation } from './observation.ts';
+import type { Problem, TopologyResult, TtlResult } from './ports.ts';
 import type { Rollout } from './rollout.ts';
+import type { ScaleDecision } from './scaling-decision.ts';
 import type { Statements } from './statements.ts';
 
 export interface Refusal {

@@ -2,7 +2,7 @@ import { workerSelector } from '../api/names.ts';
 import type { OrderCachePolicyStatus } from '../api/policy.ts';
 import { conditionsOf } from './conditions.ts';
 import type { Deployment } from './kubernetes-objects.ts';
-import type { Measurement } from './ports.ts';
+import type { Measurement } from './observation.ts';
 import type { Situation } from './situation.ts';
 
 /** Numbers alone are written at most this often. */

@@ -1,6 +1,7 @@
 /** Ends queues of ours that are not bound any more: looks how full they are and deletes what nothing can return to. */
 import { deadLetterQueueName } from '../api/names.ts';
-import type { Change, ManagementCredentials, MayWrite } from './ports.ts';
+import type { ManagementCredentials } from './connection-credentials.ts';
+import type { Change, MayWrite } from './ports.ts';
 import type { Management } from './rabbitmq-management.ts';
 import type { QueueGauge } from './rabbitmq-queue-gauge.ts';
 import type { DesiredTopology } from './topology-desired.ts';

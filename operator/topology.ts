@@ -1,13 +1,6 @@
 /** Keeps the broker equal to the policies: observe, compare, change, read back. */
-import type {
-  Change,
-  ManagementCredentials,
-  Problem,
-  ReleaseResult,
-  Topology,
-  TopologyOptions,
-  TopologyResult,
-} from './ports.ts';
+import type { ManagementCredentials } from './connection-credentials.ts';
+import type { Change, Problem, ReleaseResult, Topology, TopologyOptions, TopologyResult } from './ports.ts';
 import { BrokerFailure, brokerProblem } from './rabbitmq-failure.ts';
 import { openManagement } from './rabbitmq-management.ts';
 import { QueueGauge } from './rabbitmq-queue-gauge.ts';

@@ -1,5 +1,4 @@
-import { connectRedis, type RedisConnection } from '../cache/ttl-table-redis.ts';
-import type { RedisCredentials } from './ports.ts';
+import { connectRedis, type RedisConnection, type RedisCredentials } from '../cache/ttl-table-redis.ts';
 
 interface Shared {
   readonly key: string;

@@ -9,6 +9,7 @@ import {
   type EraseProgress,
   publishTtlTable,
   type RedisConnection,
+  type RedisCredentials,
   RedisFailure,
   RedisUriInvalid,
   readTtlTable,
@@ -17,7 +18,6 @@ import {
 import type {
   EraseResult,
   Problem,
-  RedisCredentials,
   RetireResult,
   TtlPublisher,
   TtlPublisherOptions,

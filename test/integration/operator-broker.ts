@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Channel, ConfirmChannel } from 'amqplib';
 import type { OrderCachePolicy } from '../../api/policy.ts';
-import type { ManagementCredentials, Topology, TopologyResult } from '../../operator/ports.ts';
+import type { ManagementCredentials } from '../../operator/connection-credentials.ts';
+import type { Topology, TopologyResult } from '../../operator/ports.ts';
 import { createTopology } from '../../operator/topology.ts';
 import { type Scope, type TestVhost, testVhost } from '../servers/index.ts';
 import { credentialsFor } from './operator-policy.ts';

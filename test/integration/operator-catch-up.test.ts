@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { MaintenanceSight } from '../../operator/ports.ts';
+import type { MaintenanceSight } from '../../operator/observation.ts';
 import { AT_REST } from './operator-outside.ts';
 import { applySecrets, condition, eventually, existing, path, SECRETS } from './operator-scene.ts';
 import { operatorAtWork } from './operator-world.ts';

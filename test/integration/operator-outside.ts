@@ -1,7 +1,8 @@
 import { deadLetterQueueName, queueName } from '../../api/names.ts';
 import type { OrderCachePolicy } from '../../api/policy.ts';
+import type { Observation } from '../../operator/observation.ts';
 import type { Outside } from '../../operator/operator.ts';
-import type { Observation, ReleaseResult, TopologyResult, TtlResult } from '../../operator/ports.ts';
+import type { ReleaseResult, TopologyResult, TtlResult } from '../../operator/ports.ts';
 
 /** A broker and a Redis where everything succeeds and nothing happens, and which keep what was asked of them. */
 export interface QuietOutside extends Outside {

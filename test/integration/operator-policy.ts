@@ -1,5 +1,5 @@
 import type { OrderCachePolicy, OrderCachePolicySpec } from '../../api/policy.ts';
-import type { ManagementCredentials } from '../../operator/ports.ts';
+import type { ManagementCredentials } from '../../operator/connection-credentials.ts';
 import { SPEC } from '../fixtures/policy.ts';
 
 type RabbitMq = OrderCachePolicySpec['rabbitmq'];

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { catchUpNotices } from '../../operator/catch-up-events.ts';
 import { parseMaintenanceReport } from '../../operator/maintenance-report-parse.ts';
-import type { MaintenanceSight } from '../../operator/ports.ts';
+import type { MaintenanceSight } from '../../operator/observation.ts';
 import { observationOf } from '../../operator/sampler-view.ts';
 import { statusOf, statusStep } from '../../operator/status.ts';
 import { policyWith } from './operator-policy.ts';

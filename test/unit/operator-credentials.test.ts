@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Parsed, SecretData } from '../../operator/connection-credentials.ts';
 import {
   parseManagementCredentials,
   parseRabbitMqCredentials,
   parseRedisCredentials,
   redisIdentity,
 } from '../../operator/credentials.ts';
-import type { Parsed, SecretData } from '../../operator/ports.ts';
 
 const PEM = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n';
 const management = { uri: 'amqp://u:p@broker/shop', managementUri: 'http://broker:15672' };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Measurement } from '../../operator/ports.ts';
+import type { Measurement } from '../../operator/observation.ts';
 import { measured, missing, type Sample } from '../../operator/sampler-rates.ts';
 import { observationOf } from '../../operator/sampler-view.ts';
 import { parseWorkerReport, type SeenReport } from '../../operator/worker-report-parse.ts';

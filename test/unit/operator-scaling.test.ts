@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { PauseReason } from '../../api/worker-report.ts';
-import type { Measurement, Observation, ScalingHistory, ScalingInput } from '../../operator/ports.ts';
+import type { Measurement, Observation } from '../../operator/observation.ts';
 import { INITIAL_WORKER_RATE, learnWorkerRate, scale } from '../../operator/scaling.ts';
 import { EMPTY_HISTORY, recordScaling } from '../../operator/scaling-behavior.ts';
+import type { ScalingHistory, ScalingInput } from '../../operator/scaling-decision.ts';
 
 const NOW = 1_800_000_000_000;
 const measured = (value: number): Measurement => ({ kind: 'Measured', value });
