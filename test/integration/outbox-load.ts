@@ -15,10 +15,18 @@ export interface Committed {
   readonly version: number;
 }
 
+export interface OrderChanges {
+  readonly orders: number;
+  /** How many; or as long as this holds. */
+  readonly transactions: number | (() => boolean);
+  /** Between two of one connection, in milliseconds on average. Default: 0. */
+  readonly pause?: number;
+}
+
 /** Changes orders from four connections, a quarter of the transactions rolled back. Gives what was committed. */
 export async function changeOrders(
   database: TestDatabase,
-  { orders, transactions, pause = 0 }: { orders: number; transactions: number; pause?: number },
+  { orders, transactions, pause = 0 }: OrderChanges,
 ): Promise<Committed[]> {
   await database.pool.query(
     `INSERT INTO orders SELECT 'A' || n, 'NEW', 0 FROM generate_series(1, $1) n ON CONFLICT DO NOTHING`,
@@ -26,8 +34,9 @@ export async function changeOrders(
   );
   const committed: Committed[] = [];
   let begun = 0;
+  const goesOn = () => (typeof transactions === 'number' ? begun++ < transactions : transactions());
   const initiator = async () => {
-    while (begun++ < transactions) {
+    while (goesOn()) {
       const changed = await changeOrder(database, `A${1 + Math.floor(Math.random() * orders)}`);
       if (changed !== undefined) committed.push(changed);
       if (pause > 0) await sleep(pause * Math.random() * 2);

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { createOutbox, type OutboxDatabase } from '../../publisher/index.ts';
 import { faultProxy } from '../servers/index.ts';
-import { type Committed, changeOrders, compare } from './outbox-load.ts';
+import { changeOrders, compare } from './outbox-load.ts';
 import { type OutboxStage, outboxStage, pending, relayPool, soon, transaction } from './outbox-stage.ts';
 
 const WELL = { missing: 0, invented: 0, doubled: 0, overtaken: 0 };
@@ -26,6 +26,32 @@ function without(fence: string): (database: OutboxDatabase) => OutboxDatabase {
   });
 }
 
+/** As many relays as this wait for each other with the orders that each claims first. */
+function together(relays: number): (database: OutboxDatabase) => OutboxDatabase {
+  let claims = 0;
+  let release = () => {};
+  const all = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  return (database) => ({
+    connect: async () => {
+      const client = await database.connect();
+      const query = client.query.bind(client);
+      let hasClaimed = false;
+      client.query = async (text, values) => {
+        const result = await query(text, values);
+        if (!text.startsWith('WITH due') || hasClaimed) return result;
+        hasClaimed = true;
+        claims += 1;
+        if (claims === relays) release();
+        await all;
+        return result;
+      };
+      return client;
+    },
+  });
+}
+
 const LOCK = 'FOR UPDATE OF head SKIP LOCKED';
 const FIRST_ONLY =
   'AND NOT EXISTS (SELECT FROM "order_outbox" earlier WHERE earlier.order_id = head.order_id AND earlier.id < head.id)';
@@ -38,7 +64,7 @@ async function relayed(
 ) {
   const committed = await changeOrders(stage.database, { orders, transactions });
   for (let n = 0; n < 3; n += 1) stage.relay({ batchOrders: 10 }, wrapped);
-  await soon('empty', async () => (await pending(stage.database)) === 0, 60_000);
+  await soon('empty', async () => (await pending(stage.database)) === 0);
   await soon('arrived', () => compare(committed, stage.arrived).missing === 0);
   return compare(committed, stage.arrived);
 }
@@ -50,7 +76,7 @@ describe('three relays', () => {
     const stage = await outboxStage(t);
     for (let n = 0; n < 3; n += 1) stage.relay({ batchOrders: 3 });
     const committed = await changeOrders(stage.database, { orders: 8, transactions: 1_000 });
-    await soon('arrived', () => compare(committed, stage.arrived).missing === 0, 30_000);
+    await soon('arrived', () => compare(committed, stage.arrived).missing === 0);
     await soon('empty', async () => (await pending(stage.database)) === 0);
     t.diagnostic(`${committed.length} committed of 1000`);
     assert.deepEqual(compare(committed, stage.arrived), WELL);
@@ -62,11 +88,16 @@ describe('three relays', () => {
     assert.deepEqual(await relayed(stage, { orders: 40, transactions: 600 }), WELL);
   });
 
-  it('publish events twice without the lock on the first event of an order', async (t) => {
-    const stage = await outboxStage(t);
-    const { doubled } = await relayed(stage, { orders: 40, transactions: 400 }, without(LOCK));
-    assert.ok(doubled > 0);
-  });
+  for (const locked of [true, false])
+    it(`${locked ? 'claim different orders' : 'publish events twice, without the lock on the first event of an order,'} when they claim at the same time`, async (t) => {
+      const stage = await outboxStage(t);
+      const [gate, fenceless] = [together(3), without(LOCK)];
+      const { doubled } = await relayed(stage, { orders: 40, transactions: 400 }, (database) =>
+        gate(locked ? database : fenceless(database)),
+      );
+      if (locked) assert.equal(doubled, 0);
+      else assert.ok(doubled > 0);
+    });
 
   for (const fenced of [true, false])
     it(`${fenced ? 'wait for' : 'overtake, without the look at earlier ones,'} the event before, which is postponed`, async (t) => {
@@ -79,8 +110,9 @@ describe('three relays', () => {
       for (let n = 0; n < 3; n += 1)
         stage.relay({ retry, pollMilliseconds: 200 }, fenced ? undefined : without(FIRST_ONLY));
       await soon('refused', () => stage.failures.length > 0);
+      if (!fenced) return soon('overtaken', () => stage.arrived.length === 1);
       await sleep(600);
-      assert.equal(stage.arrived.length, fenced ? 0 : 1);
+      assert.equal(stage.arrived.length, 0);
     });
 
   it('stay right while they are killed, the broker restarts and the database cuts connections', async (t) => {
@@ -88,33 +120,33 @@ describe('three relays', () => {
     const proxy = await faultProxy(t, stage.vhost.amqpUri);
     const relays = relayProcesses(stage.database.uri, proxy.through(stage.vhost.amqpUri));
     t.after(() => relays.end());
-    let committed: Committed[] = [];
-    const changing = changeOrders(stage.database, { orders: 30, transactions: 3_000, pause: 15 }).then(
-      (done) => {
-        committed = done;
-      },
-    );
+    let breaking = true;
+    t.after(() => {
+      breaking = false;
+    });
+    const changing = changeOrders(stage.database, { orders: 30, transactions: () => breaking, pause: 15 });
     const faults = { kills: 0, restarts: 0, cuts: 0 };
     for (let round = 0; round < 6; round += 1) {
-      await soon('events go on', grows(stage), 20_000);
+      await soon('events go on', grows(stage));
       await relays.killOne();
       faults.kills += 1;
-      await soon('events go on', grows(stage), 20_000);
+      await soon('events go on', grows(stage));
       faults.cuts += await stage.database.closeConnections();
-      await soon('events go on', grows(stage), 20_000);
+      await soon('events go on', grows(stage));
       await proxy.cut();
       await sleep(200);
       await proxy.pass();
       faults.restarts += 1;
     }
-    await changing;
-    await soon('arrived', () => compare(committed, stage.arrived).missing === 0, 30_000);
-    await soon('empty', async () => (await pending(stage.database)) === 0, 30_000);
+    breaking = false;
+    const committed = await changing;
+    await soon('arrived', () => compare(committed, stage.arrived).missing === 0);
+    await soon('empty', async () => (await pending(stage.database)) === 0);
     await sleep(200);
     const { doubled, ...rest } = compare(committed, stage.arrived);
     t.diagnostic(`${committed.length} committed, ${doubled} published twice; ${JSON.stringify(faults)}`);
     assert.deepEqual(rest, { missing: 0, invented: 0, overtaken: 0 });
-    assert.ok(faults.cuts > 6);
+    assert.ok(faults.cuts >= 6);
   });
 });
 
@@ -153,7 +185,7 @@ describe('a relay that is cut off from database and broker with a batch in hand'
     const cutOff = stage.relay({
       database: relayPool(t, database.through(stage.database.uri)),
       rabbitmq: { uri: broker.through(stage.vhost.amqpUri) },
-      timeoutMilliseconds: 500,
+      timeoutMilliseconds: 1_500,
     });
     await soon('up', () => cutOff.status().broker === 'Up' && cutOff.status().database === 'Up');
     await broker.blackHole();
@@ -163,11 +195,11 @@ describe('a relay that is cut off from database and broker with a batch in hand'
     stage.relay({ pollMilliseconds: 100 });
     await sleep(500);
     assert.equal(stage.arrived.length, 0);
-    await soon('published by the other', () => stage.arrived.length === 1, 5_000);
+    await soon('published by the other', () => stage.arrived.length === 1);
     const closing = performance.now();
     await cutOff.close();
     const took = performance.now() - closing;
-    assert.ok(took < 12_000, `${took} ms`);
+    assert.ok(took < 30_000, `${took} ms`);
   });
 });
 

@@ -103,11 +103,11 @@ async function arrivals(channel: Channel): Promise<Arrival[]> {
   return arrived;
 }
 
-/** @throws Error when it is not so within `milliseconds` */
+/** @throws Error when it is not so within `milliseconds`: the default is for a busy machine */
 export async function soon(
   what: string,
   holds: () => boolean | Promise<boolean>,
-  milliseconds = 10_000,
+  milliseconds = 60_000,
 ): Promise<void> {
   const deadline = performance.now() + milliseconds;
   while (!(await holds())) {

@@ -80,18 +80,18 @@ describe('an event in the outbox', () => {
     t.diagnostic(
       `commit to queue: median ${median.toFixed(1)} ms, longest ${latencies.at(-1)?.toFixed(1)} ms`,
     );
-    assert.ok(median < 1_000, `${median} ms`);
+    assert.ok(median < 10_000, `${median} ms`);
   });
 
   it('is found by the poll where the table does not notify', async (t) => {
     const { database, relay, arrived } = await outboxStage(t, { notify: false });
-    const waiting = relay({ pollMilliseconds: 700 });
+    const waiting = relay({ pollMilliseconds: 4_000 });
     await soon('up', () => waiting.status().broker === 'Up' && waiting.status().database === 'Up');
     await sleep(100);
     await outbox.enqueue(database.pool, { orderId: 'A-1', status: 'DONE' });
     await sleep(100);
     assert.equal(arrived.length, 0);
-    await soon('published', () => arrived.length === 1, 3_000);
+    await soon('published', () => arrived.length === 1);
   });
 
   it('is not written when a worker would not accept it', async (t) => {
