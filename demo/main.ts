@@ -7,11 +7,16 @@ import { changePolicy, deleteEverything } from './policy-changes.ts';
 import type { Findings } from './probes.ts';
 import { report } from './report.ts';
 import { changeOrdersUnderFaults } from './rush.ts';
-import { applyPolicy, install, prepare } from './stage.ts';
+import { applyPolicy, findCluster, install, provideImage } from './stage.ts';
 import { NAMESPACE, POLICY } from './workload.ts';
 
 const findings: Findings = { audits: [], deadLetters: [], failures: [] };
-const { cluster, image, kubectl } = await prepare();
+const { cluster, kubectl, refused } = await findCluster();
+if (refused !== undefined) {
+  console.error(refused);
+  process.exit(1);
+}
+const image = await provideImage(cluster);
 const world = await install(cluster, kubectl, image);
 const from = Date.now();
 await changeOrdersUnderFaults(world, findings);
@@ -23,12 +28,14 @@ act(8, 'What happened');
 const allWell = report(world, findings, { from, to });
 await applyPolicy(world);
 
-const settings =
-  cluster.kind === 'context' ? `--context ${process.env.CONTEXT}` : `--kubeconfig ${cluster.kubeconfig}`;
+const [settings, clean] =
+  cluster.kind === 'context'
+    ? [`--context ${process.env.CONTEXT}`, `make clean CONTEXT=${process.env.CONTEXT}`]
+    : [`--kubeconfig ${cluster.kubeconfig}`, 'make clean'];
 say(`The cluster stays up. Try:
   alias k='${cluster.kubectl} ${settings} -n ${NAMESPACE}'
   k get ocp -w
   k edit ocp ${POLICY}
   k describe ocp ${POLICY}
-make clean takes all of it away.`);
+${clean} takes all of it away.`);
 process.exit(allWell ? 0 : 1);

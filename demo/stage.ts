@@ -3,26 +3,35 @@ import { readFile } from 'node:fs/promises';
 import { buildSync } from 'esbuild';
 import { parse } from 'yaml';
 import { bundle } from '../build/bundle.ts';
-import { installManifests } from '../cdk8s/manifests.ts';
-import { imageValues } from '../cdk8s/values.ts';
 import { contentHash } from '../test/cluster/images.ts';
 import { type Cluster, ensureCluster } from '../test/cluster/index.ts';
+import { marked, refusal } from './claim.ts';
 import { Kubectl, type KubeObject } from './kubectl.ts';
 import { SEED_SECRET, serverManifests } from './manifests.ts';
+import { clusterScope, installation } from './manifests-operator.ts';
 import { act, during, say } from './narrator.ts';
 import { TrafficPods } from './pods.ts';
+import { existing } from './users-cluster.ts';
 import { NAMESPACE, OPERATOR_NAMESPACE, POLICY, readersSettings } from './workload.ts';
 import { World } from './world.ts';
 
 const IMAGE_TAG = 'localhost/order-cache-operator:dev';
 const POLICY_EXAMPLE = new URL('../docs/examples/scale-with-load.yaml', import.meta.url);
 
-/** Act 1: a cluster, and the image in it. */
-export async function prepare(): Promise<{ cluster: Cluster; image: string; kubectl: Kubectl }> {
+/** Act 1: a cluster. Of the user's, with why the demo must not begin there. */
+export async function findCluster(): Promise<{ cluster: Cluster; kubectl: Kubectl; refused?: string }> {
   act(1, 'A cluster and an image');
   const cluster = await ensureCluster();
   say(`cluster: ${cluster.kind}`);
-  const image = await during('the image is built and loaded', async () => {
+  const kubectl = new Kubectl(cluster);
+  if (cluster.kind !== 'context') return { cluster, kubectl };
+  const refused = refusal(process.env.CONTEXT ?? '', await existing(kubectl, clusterScope()));
+  return { cluster, kubectl, ...(refused === undefined ? {} : { refused }) };
+}
+
+/** Act 1, too: the image in that cluster. Returns the reference that pods use. */
+export function provideImage(cluster: Cluster): Promise<string> {
+  return during('the image is built and loaded', async () => {
     await bundle();
     return cluster.provideImage({
       containerfile: 'Containerfile',
@@ -31,7 +40,6 @@ export async function prepare(): Promise<{ cluster: Cluster; image: string; kube
       inputs: ['Containerfile', 'dist/image'],
     });
   });
-  return { cluster, image, kubectl: new Kubectl(cluster) };
 }
 
 /** Acts 2 and 3. What an earlier run has left of the policy is taken away first; its queue and messages stay. */
@@ -69,19 +77,9 @@ export async function applyPolicy(world: World): Promise<void> {
 }
 
 async function installOperator(kubectl: Kubectl, image: string): Promise<void> {
-  const { crds, objects } = split(
-    installManifests(
-      {
-        image: imageValues(image),
-        watchNamespaces: [{ name: NAMESPACE }],
-        workerLogLevel: 'debug',
-        replicas: 1,
-      },
-      { namespace: OPERATOR_NAMESPACE, createNamespace: false },
-    ),
-  );
-  await kubectl.apply([namespaceObject(OPERATOR_NAMESPACE), namespaceObject(NAMESPACE)]);
-  await kubectl.apply(crds);
+  const { namespaces, definitions, objects } = installation(image);
+  await kubectl.apply(namespaces);
+  await kubectl.apply(definitions);
   await kubectl.run([
     'wait',
     '--for=condition=Established',
@@ -100,16 +98,6 @@ function rolledByBuild(object: KubeObject): KubeObject {
   return { ...object, spec: { ...spec, template } };
 }
 
-function split(manifests: readonly KubeObject[]): { crds: KubeObject[]; objects: KubeObject[] } {
-  const isCrd = ({ kind }: KubeObject) => kind === 'CustomResourceDefinition';
-  return { crds: manifests.filter(isCrd), objects: manifests.filter((object) => !isCrd(object)) };
-}
-
-function namespaceObject(name: string): KubeObject {
-  const labels = { 'pod-security.kubernetes.io/enforce': 'restricted', 'order-cache-demo': 'true' };
-  return { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } };
-}
-
 async function installServers(cluster: Cluster, kubectl: Kubectl): Promise<void> {
   const manifests = serverManifests({
     namespace: NAMESPACE,
@@ -117,7 +105,7 @@ async function installServers(cluster: Cluster, kubectl: Kubectl): Promise<void>
     seed: await passwordSeed(kubectl),
     keyPrefix: readersSettings().keyPrefix,
   });
-  await kubectl.apply(manifests);
+  await kubectl.apply(marked(manifests));
   await Promise.all(
     ['rabbitmq', 'redis', 'postgres'].map((name) => rolledOut(kubectl, NAMESPACE, `deployment/${name}`)),
   );
