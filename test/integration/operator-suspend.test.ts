@@ -34,7 +34,7 @@ const { rabbitmq } = policy(scene.namespace, 'any').spec as { rabbitmq: object }
 const moreBindings = { ...rabbitmq, bindings: [{ exchange: 'mes', routingKey: 'other.#' }] };
 
 test('an edit of a suspended policy leaves Unknown what it is about, until it is reverted or goes on', async () => {
-  await start();
+  const operator = await start();
   const name = 'edited';
   await readyPolicy(name);
   await edit(name, { suspend: true });
@@ -58,6 +58,7 @@ test('an edit of a suspended policy leaves Unknown what it is about, until it is
   await says(name, { Ready: 'False', TopologyReady: 'Unknown' });
   await edit(name, { suspend: false });
   await says(name, {});
+  await operator.stop();
 });
 
 test('a suspended policy stays Ready when the operator is replaced, and when somebody scales it then', async () => {
