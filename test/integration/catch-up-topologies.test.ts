@@ -98,14 +98,16 @@ it('an order that moves to a master which is walked already is found all the sam
   const pod = await stage.maintenance({ maxOrdersPerSecond: 40 });
   const stateKey = catchUpKey(KEY_PREFIX);
   const { home: keeper } = await homeOf(stateKey);
+  // The last one: the walk of the one before it is under way.
   const walks = await until('one master is walked, and one not begun', async () => {
     const found = decodeState(await keeper.node.get(stateKey))?.walks ?? [];
     const [done, untouched] = [
       found.find((one) => one.cursor === null),
-      found.find((one) => one.cursor === '0'),
+      found.findLast((one) => one.cursor === '0'),
     ];
     return done && untouched && { done, untouched };
   });
+  pod.kill('SIGSTOP');
   const nodeOf = (slots: string) => homes.find(({ id }) => slots.startsWith(id));
   const [to, from] = [nodeOf(walks.done.slots), nodeOf(walks.untouched.slots)];
   assert.ok(to && from);
@@ -119,6 +121,7 @@ it('an order that moves to a master which is walked already is found all the sam
   await from.node.migrate('127.0.0.1', `${to.node.options.port}`, '', 0, 5_000, 'KEYS', ...keys);
   for (const { node } of [to, from, ...homes]) await node.cluster('SETSLOT', slot, 'NODE', to.id);
   assert.equal(await to.node.hget(key, 'status'), 'NEW', 'it is stale where it is now');
+  pod.kill('SIGCONT');
 
   const report = await pod.completed(undefined, 30_000);
   assert.ok(pod.log.some(({ msg }) => msg === 'keys have moved meanwhile: all are walked again'));

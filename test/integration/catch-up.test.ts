@@ -146,7 +146,7 @@ describe('a catch-up', () => {
     const seconds = (Date.parse(completedAt ?? '') - Date.parse(startedAt ?? '')) / 1_000;
     // The first chunk of a quarter of a second is free.
     assert.ok(seconds >= ORDERS.length / 400 - 0.3, `${ORDERS.length} orders in ${seconds} s`);
-    assert.ok(seconds < 8, `${ORDERS.length} orders in ${seconds} s`);
+    assert.ok(seconds < 30, `${ORDERS.length} orders in ${seconds} s`);
   });
 
   it('goes on where it was after a kill', async (t) => {
@@ -154,7 +154,7 @@ describe('a catch-up', () => {
     const stage = await catchUpStage(t, own.uri);
     await stage.rows(ORDERS, 'SENT', 2);
     await stage.records(ORDERS, 'NEW', 1);
-    const killed = await stage.maintenance({ maxOrdersPerSecond: 400 });
+    const killed = await stage.maintenance({ maxOrdersPerSecond: 200 });
     const half = await until('a half is done', async () => {
       const { catchUp } = await killed.report();
       return catchUp.orders >= ORDERS.length / 2 && catchUp;
@@ -164,7 +164,7 @@ describe('a catch-up', () => {
     assert.ok(half.orders < ORDERS.length);
     assert.ok((await stage.stale(ORDERS, 'SENT')) > 0);
 
-    const next = await stage.maintenance({ maxOrdersPerSecond: 400 });
+    const next = await stage.maintenance();
     const report = await next.completed();
     assert.equal(report.startedAt, half.startedAt);
     assert.ok(next.log.some(({ msg }) => msg === 'catch-up resumed'));
@@ -182,7 +182,7 @@ describe('a catch-up', () => {
     await stage.rows(ORDERS, 'SENT', 2);
     await stage.records(ORDERS, 'NEW', 1);
     const credentials = { redis: { uri: own.uri }, database: { uri: proxy.through(stage.database.uri) } };
-    const pod = await stage.maintenance({ maxOrdersPerSecond: 400, credentials });
+    const pod = await stage.maintenance({ maxOrdersPerSecond: 200, credentials });
     await until('it has begun', async () => (await pod.report()).catchUp.orders > 0);
     await proxy.cut();
     const paused = await until('it waits', async () => {
