@@ -5,56 +5,56 @@ import type { PauseReason } from '../api/worker-report.ts';
 import type { Completions } from './completions.ts';
 import { Confirmations } from './confirmations.ts';
 import { ConfirmedPublisher } from './confirmed-publisher.ts';
-import type { RabbitMQCredentials } from './credentials.ts';
+import { type RabbitMQCredentials, rabbitmqCredentials, type SecretFiles } from './credentials.ts';
 import type { Delivery } from './delivery.ts';
 import { Endings } from './endings.ts';
 import type { Outgoing } from './outgoing.ts';
 import { RabbitMQConnection } from './rabbitmq-connection.ts';
 import { Subscription } from './subscription.ts';
 
+export interface BrokerOptions {
+  readonly config: WorkerConfig;
+  readonly credentials: { files(name: 'rabbitmq'): SecretFiles };
+  readonly deliver: (delivery: Delivery) => void;
+  readonly completions: Completions;
+  readonly log: Logger;
+}
+
 /** Everything of RabbitMQ. It publishes where it does not consume: an alarm blocks connections that publish. */
 export class Broker {
-  readonly #consuming: RabbitMQConnection;
-  readonly #publishing: RabbitMQConnection;
-  /** For confirmations to reply addresses: what an address does to its connection must not reach the others. */
-  readonly #replying: RabbitMQConnection | undefined;
-  readonly #subscriptions: readonly Subscription[];
-  readonly #completions: Completions;
-  readonly #log: Logger;
   readonly endings: Endings;
+  readonly #options: BrokerOptions;
+  readonly #connections: readonly RabbitMQConnection[];
+  readonly #subscriptions: readonly Subscription[];
+  #credentials: RabbitMQCredentials;
 
-  constructor(
-    config: WorkerConfig,
-    credentials: () => RabbitMQCredentials,
-    deliver: (delivery: Delivery) => void,
-    completions: Completions,
-    log: Logger,
-  ) {
-    const { queues, deadLetterQueue } = config.rabbitmq;
-    const policy = `${config.policy.namespace}/${config.policy.name}`;
-    this.#completions = completions;
-    this.#log = log;
+  /** @throws InvalidCredentials */
+  constructor(options: BrokerOptions) {
+    const { config, credentials, deliver, completions, log } = options;
+    const { rabbitmq, prefetchCount, confirmation } = config;
+    this.#options = options;
+    this.#credentials = rabbitmqCredentials(credentials.files('rabbitmq'));
     const connection = (use: string) =>
-      new RabbitMQConnection(`order-cache-worker ${policy} ${use}`, credentials, log);
-    this.#consuming = connection('consuming');
-    this.#publishing = connection('publishing');
-    this.#replying = config.confirmation?.replyTo ? connection('replying') : undefined;
-    this.#subscriptions = queues.map(
-      (queue) => new Subscription(queue, config.prefetchCount, this.#consuming, deliver, log),
+      new RabbitMQConnection(`order-cache-worker ${policyOf(config)} ${use}`, () => this.#credentials, log);
+    const consuming = connection('consuming');
+    const publishing = connection('publishing');
+    /** What a reply address does to its connection must not reach the others. */
+    const replying = confirmation?.replyTo ? connection('replying') : undefined;
+    this.#connections = [consuming, publishing, ...(replying === undefined ? [] : [replying])];
+    this.#subscriptions = rabbitmq.queues.map(
+      (queue) => new Subscription(queue, prefetchCount, consuming, deliver, log),
     );
     this.endings = new Endings({
-      deadLetterQueue,
-      publisher: () => this.#publisher(this.#publishing),
-      confirmations: this.#confirming(config, policy),
+      deadLetterQueue: rabbitmq.deadLetterQueue,
+      publisher: () => publisherOn(publishing, log),
+      confirmations: confirmationsOf(options, publishing, replying ?? publishing),
       completions,
       log,
     });
   }
 
   start(): void {
-    this.#consuming.start();
-    this.#publishing.start();
-    this.#replying?.start();
+    for (const connection of this.#connections) connection.start();
     for (const subscription of this.#subscriptions) subscription.start();
   }
 
@@ -68,9 +68,15 @@ export class Broker {
 
   /** The credentials have changed. */
   renew(): void {
-    this.#consuming.renew();
-    this.#publishing.renew();
-    this.#replying?.renew();
+    const { credentials, log } = this.#options;
+    try {
+      this.#credentials = rabbitmqCredentials(credentials.files('rabbitmq'));
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : 'unknown error';
+      log.error({ reason }, 'the new credentials do not work: the old ones stay in use');
+      return;
+    }
+    for (const connection of this.#connections) connection.renew();
   }
 
   /** Whether the current queue has ever been consumed; older revisions may be gone already. */
@@ -101,27 +107,33 @@ export class Broker {
   async close(): Promise<void> {
     this.endings.close();
     await Promise.all(this.#subscriptions.map((subscription) => subscription.close()));
-    await Promise.all([this.#consuming.close(), this.#publishing.close(), this.#replying?.close()]);
+    await Promise.all(this.#connections.map((connection) => connection.close()));
   }
+}
 
-  #confirming({ confirmation, database }: WorkerConfig, policy: string): Confirmations | undefined {
-    if (confirmation === undefined) return undefined;
-    const publish = {
-      exchange: this.#publisher(this.#publishing),
-      replies: this.#publisher(this.#replying ?? this.#publishing),
-    };
-    return new Confirmations({
-      settings: confirmation,
-      confirming: { policy, writesRows: database?.writer === 'Worker' },
-      publish,
-      completions: this.#completions,
-      log: this.#log,
-    });
-  }
+/** Undefined: the policy declares none. */
+function confirmationsOf(
+  { config, completions, log }: BrokerOptions,
+  publishing: RabbitMQConnection,
+  replying: RabbitMQConnection,
+): Confirmations | undefined {
+  const { confirmation, database } = config;
+  if (confirmation === undefined) return undefined;
+  return new Confirmations({
+    settings: confirmation,
+    confirming: { policy: policyOf(config), writesRows: database?.writer === 'Worker' },
+    publish: { exchange: publisherOn(publishing, log), replies: publisherOn(replying, log) },
+    completions,
+    log,
+  });
+}
 
-  /** On a channel of its own. */
-  #publisher(connection: RabbitMQConnection) {
-    const publisher = new ConfirmedPublisher(connection, this.#log);
-    return (message: Outgoing) => publisher.publish(message);
-  }
+/** On a channel of its own. */
+function publisherOn(connection: RabbitMQConnection, log: Logger) {
+  const publisher = new ConfirmedPublisher(connection, log);
+  return (message: Outgoing) => publisher.publish(message);
+}
+
+function policyOf({ policy }: WorkerConfig): string {
+  return `${policy.namespace}/${policy.name}`;
 }

@@ -5,7 +5,6 @@ import type { Outcome, WorkerReport } from '../api/worker-report.ts';
 import { Batches } from './batches.ts';
 import { Broker } from './broker.ts';
 import { Completions, type Finished, noOutcomes } from './completions.ts';
-import { type RabbitMQCredentials, rabbitmqCredentials } from './credentials.ts';
 import type { CredentialsDirectory } from './credentials-directory.ts';
 import type { Delivery } from './delivery.ts';
 import { type Handler, handle } from './handle.ts';
@@ -34,7 +33,6 @@ export class Worker {
   readonly #stores: Stores;
   readonly #outages: Outages;
   readonly #outcomes = noOutcomes();
-  #rabbitmq: RabbitMQCredentials;
   #draining = false;
   #ended: Promise<void> = Promise.resolve();
 
@@ -43,16 +41,15 @@ export class Worker {
     this.#config = config;
     this.#configHash = configHash;
     this.#log = log;
-    this.#rabbitmq = rabbitmqCredentials(credentials.files('rabbitmq'));
-    this.#stores = new Stores({ config, credentials, log, order: writeOrder(config) });
     this.#completions = new Completions(log.isLevelEnabled('debug'), (finished) => this.#finished(finished));
-    this.#broker = new Broker(
+    this.#broker = new Broker({
       config,
-      () => this.#rabbitmq,
-      (delivery) => this.#batches.push(delivery),
-      this.#completions,
+      credentials,
+      deliver: (delivery) => this.#batches.push(delivery),
+      completions: this.#completions,
       log,
-    );
+    });
+    this.#stores = new Stores({ config, credentials, log, order: writeOrder(config) });
     this.#outages = new Outages({
       dependencyOf,
       probe: (dependency) => this.#stores.probe(dependency),
@@ -66,7 +63,7 @@ export class Worker {
       handled: (batch, seconds) => this.#handled(batch, seconds),
     });
     this.metrics = new WorkerMetrics(() => this.report());
-    credentials.watch((name) => this.#rotated(name, credentials));
+    credentials.watch((name) => this.#rotated(name));
   }
 
   /** Consumes until `drain`. */
@@ -161,19 +158,9 @@ export class Worker {
     if (finished.messageIds !== undefined) this.#log.debug({ outcomes: finished.messageIds }, 'batch');
   }
 
-  #rotated(name: ConnectionName, credentials: CredentialsDirectory): void {
+  #rotated(name: ConnectionName): void {
     this.#log.info({ connection: name }, 'the credentials have changed');
-    if (name === 'rabbitmq') this.#renewBroker(credentials);
+    if (name === 'rabbitmq') this.#broker.renew();
     else this.#stores.renew(name);
-  }
-
-  #renewBroker(credentials: CredentialsDirectory): void {
-    try {
-      this.#rabbitmq = rabbitmqCredentials(credentials.files('rabbitmq'));
-      this.#broker.renew();
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : 'unknown error';
-      this.#log.error({ reason }, 'the new credentials do not work: the old ones stay in use');
-    }
   }
 }
