@@ -66,9 +66,9 @@ export function rows(text: string): string[][] {
     );
 }
 
-/** What stands between backticks. */
+/** What stands between backticks, outside of fences. */
 export function words(text: string): string[] {
-  return [...text.matchAll(/`([^`]+)`/g)].map(([, word = '']) => word);
+  return [...withoutFences(text).matchAll(/`([^`]+)`/g)].map(([, word = '']) => word);
 }
 
 /** The words of the cells of one column. */
