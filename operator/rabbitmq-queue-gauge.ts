@@ -32,11 +32,13 @@ export class QueueGauge {
 
   /** Undefined: there is no such queue. Rejects with BrokerFailure, within 5 s. */
   async depthOf(queue: string): Promise<QueueDepth | undefined> {
+    if (this.#closed) throw new BrokerFailure('Unavailable', 'RabbitMQ: closed');
+    const connecting = this.#connected();
     try {
-      return await this.#ask(queue);
+      return await this.#ask(queue, connecting);
     } catch (error) {
       if (amqpCode(error) === 404) return undefined;
-      if (error instanceof DeadlineExceeded) this.#abandon();
+      if (error instanceof DeadlineExceeded) this.#abandon(connecting);
       throw failureOf(error);
     }
   }
@@ -59,10 +61,13 @@ export class QueueGauge {
     ).catch(() => {});
   }
 
-  async #ask(queue: string): Promise<QueueDepth> {
-    if (this.#closed) throw new BrokerFailure('Unavailable', 'RabbitMQ: closed');
-    const connection = await within(CONNECT_MS + 500, this.#connected());
-    const channel = await within(ANSWER_MS, this.#channelFor(queue, connection));
+  async #ask(queue: string, connecting: Promise<ChannelModel>): Promise<QueueDepth> {
+    const connection = await within(CONNECT_MS + 500, connecting);
+    const channel = await within(ANSWER_MS, this.#channelFor(queue, connection)).catch((error: unknown) => {
+      // It has ended, perhaps while it was opened: amqplib tells of that before anybody can listen.
+      this.#abandon(connecting);
+      throw error;
+    });
     const { messageCount, consumerCount } = await within(ANSWER_MS, channel.checkQueue(queue));
     return { ready: messageCount, consumers: consumerCount };
   }
@@ -103,11 +108,10 @@ export class QueueGauge {
     return opening;
   }
 
-  /** It did not answer: the next question goes over a new connection, and this one closes when it can. */
-  #abandon(): void {
-    const connection = this.#connection;
-    this.#forgetConnection();
-    connection?.then((open) => open.close()).catch(() => {});
+  /** It is of no use: the next question goes over a new connection, and this one closes when it can. */
+  #abandon(connecting: Promise<ChannelModel>): void {
+    if (this.#connection === connecting) this.#forgetConnection();
+    connecting.then((open) => open.close()).catch(() => {});
   }
 
   #forgetConnection(): void {

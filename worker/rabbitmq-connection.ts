@@ -26,6 +26,8 @@ export class RabbitMQConnection {
   readonly #limit = new LogLimit(3);
   readonly #stop = new AbortController();
   #model: ChannelModel | undefined;
+  /** Those that ended, perhaps before they were in use. */
+  readonly #closed = new WeakSet<ChannelModel>();
   #blocked = false;
   #brokerFailures = 0;
   #renewal = false;
@@ -86,6 +88,7 @@ export class RabbitMQConnection {
     while (!this.#stop.signal.aborted) {
       const model = await this.#connect();
       if (model === undefined) return;
+      if (this.#closed.has(model)) continue;
       const old = this.#model;
       this.#use(model);
       if (old !== undefined) void closeQuietly(old);
@@ -122,6 +125,13 @@ export class RabbitMQConnection {
       if ('code' in error && error.code === INTERNAL_ERROR) this.#brokerFailures++;
       this.#logFailure(error);
     });
+    model.on('blocked', () => this.#setBlocked(model, true));
+    model.on('unblocked', () => this.#setBlocked(model, false));
+    model.on('close', () => {
+      this.#closed.add(model);
+      this.#lost(model);
+    });
+    await prove(model);
     return model;
   }
 
@@ -129,9 +139,6 @@ export class RabbitMQConnection {
     this.#model = model;
     this.#blocked = false;
     this.#change.notify();
-    model.on('blocked', () => this.#setBlocked(model, true));
-    model.on('unblocked', () => this.#setBlocked(model, false));
-    model.on('close', () => this.#lost(model));
     this.#log.info({ connection: this.#name }, 'connected to RabbitMQ');
   }
 
@@ -161,6 +168,19 @@ export class RabbitMQConnection {
     const suppressed = this.#limit.admit(reason, Date.now());
     if (suppressed === undefined) return;
     this.#log.error({ connection: this.#name, reason, suppressed }, 'RabbitMQ connection failed');
+  }
+}
+
+/**
+ * A broker that shuts down may close a connection in the same breath in which it opens it; amqplib tells of it before
+ * anybody can listen. @throws when it is closed already
+ */
+async function prove(model: ChannelModel): Promise<void> {
+  try {
+    await within(CONNECT_TIMEOUT, 'channel.open', model.createChannel().then(closeQuietly));
+  } catch (error) {
+    await closeQuietly(model);
+    throw error;
   }
 }
 
