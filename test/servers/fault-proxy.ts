@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { Direction, type Fault } from './fault-traffic.ts';
+import { freePort } from './free-port.ts';
 import type { Scope } from './scope.ts';
 
 /**
@@ -44,8 +45,8 @@ export async function faultProxy(scope: Scope, target: string): Promise<FaultPro
     else
       track(links, client, connect({ host: hostname, port: Number(targetPort), allowHalfOpen: true }), fault);
   });
-  await listen(server, 0);
-  const port = portOf(server);
+  const port = await freePort();
+  await listen(server, port);
 
   const set = async (next: Fault) => {
     fault = next;
@@ -100,12 +101,6 @@ function resetLink({ sockets }: Link): void {
 async function listen(server: Server, port: number): Promise<void> {
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
-}
-
-function portOf(server: Server): number {
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('The proxy does not listen.');
-  return address.port;
 }
 
 function throughProxy(uri: string, port: number): string {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { freePort, type OwnRedis, ownRedis } from './own-redis.ts';
+import { freePort } from './free-port.ts';
+import { type OwnRedis, ownRedis } from './own-redis.ts';
 import type { Scope } from './scope.ts';
 
 /** A Redis Cluster of the test's own: three masters on loopback, without replicas. */
@@ -36,7 +37,7 @@ async function node(scope: Scope, slots: readonly [number, number]) {
 }
 
 async function untilWhole(client: Redis): Promise<void> {
-  for (let attempt = 0; attempt < 200; attempt += 1) {
+  for (let attempt = 0; attempt < 1_200; attempt += 1) {
     const info = String(await client.cluster('INFO'));
     if (info.includes('cluster_state:ok') && info.includes('cluster_known_nodes:3')) return;
     await sleep(50);

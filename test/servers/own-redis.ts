@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { accepts } from './background-process.ts';
 import { ensureServers } from './ensure.ts';
+import { freePort } from './free-port.ts';
 import { redisArguments } from './redis-server.ts';
 import type { Scope } from './scope.ts';
 
@@ -55,21 +55,11 @@ export async function ownRedis(scope: Scope, options: readonly string[] = []): P
 }
 
 async function untilAccepting(server: ChildProcess, port: number): Promise<void> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 30_000;
   while (!(await accepts(port))) {
     if (server.exitCode !== null)
       throw new Error(`redis-server on port ${port} ended with ${server.exitCode}.`);
-    if (Date.now() > deadline) throw new Error(`redis-server on port ${port} does not accept after 10 s.`);
+    if (Date.now() > deadline) throw new Error(`redis-server on port ${port} does not accept after 30 s.`);
     await sleep(20);
   }
-}
-
-/** A port of loopback that nobody listens on at the moment. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  if (address === null || typeof address === 'string') throw new Error('No free port.');
-  return address.port;
 }
