@@ -58,7 +58,7 @@ cluster: $(SETUP) ## The one-node Kubernetes that demo and tests use
 servers: $(SETUP) ## RabbitMQ, Redis and PostgreSQL on loopback for the tests
 	@$(NODE) test/servers/servers.ts up
 
-clean: ## Takes away the demo, the cluster and the servers; keeps the caches
+clean: ## Takes away the demo, the cluster and the servers; keeps the caches (CONTEXT=name: the demo out of a cluster of yours)
 	@if [ -x $(NODE) ]; then \
 	  $(NODE) demo/clean.ts && $(NODE) test/cluster/cluster.ts down && $(NODE) test/servers/servers.ts down; \
 	fi

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { type TestContext, test } from 'node:test';
+import { describe, it, type TestContext } from 'node:test';
 import { MARK, marked, reference, refusal } from '../../demo/claim.ts';
 import { Kubectl, type KubeObject } from '../../demo/kubectl.ts';
 import { existing, leave } from '../../demo/users-cluster.ts';
 import { ensureCluster } from '../cluster/index.ts';
 
-/** The demo as a guest: what it refuses to take over, and what its leaving takes away. */
+/** What the demo refuses to take over, and what its leaving takes away. */
 
 interface Guest {
   readonly kubectl: Kubectl;
@@ -84,73 +84,75 @@ async function apply({ kubectl, resource, objects }: Guest, applied = objects): 
   });
 }
 
-test('on an empty cluster there is nothing to refuse and nothing to take away', async (t) => {
-  const there = await guest(t);
-  assert.deepEqual(await existing(there.kubectl, there.objects), []);
-  assert.deepEqual(await there.leave(), []);
-});
+describe("The demo in a cluster of the user's", { concurrency: 3 }, () => {
+  it('on an empty cluster there is nothing to refuse and nothing to take away', async (t) => {
+    const there = await guest(t);
+    assert.deepEqual(await existing(there.kubectl, there.objects), []);
+    assert.deepEqual(await there.leave(), []);
+  });
 
-test('one object of another makes the demo refuse, alone or beside others', async (t) => {
-  const there = await guest(t);
-  const [namespace, ...others] = there.objects;
-  assert.ok(namespace);
-  await there.kubectl.apply([namespace]);
-  const alone = refusal('theirs', await existing(there.kubectl, there.objects));
-  assert.match(alone ?? '', new RegExp(`namespace/${there.name}: expected .*, found no such label`));
-  await there.kubectl.apply(marked(others));
-  const beside = refusal('theirs', await existing(there.kubectl, there.objects));
-  assert.equal(beside, alone);
-});
+  it('one object of another makes the demo refuse, alone or beside others', async (t) => {
+    const there = await guest(t);
+    const [namespace, ...others] = there.objects;
+    assert.ok(namespace);
+    await there.kubectl.apply([namespace]);
+    const alone = refusal('theirs', await existing(there.kubectl, there.objects));
+    assert.match(alone ?? '', new RegExp(`namespace/${there.name}: expected .*, found no such label`));
+    await there.kubectl.apply(marked(others));
+    const beside = refusal('theirs', await existing(there.kubectl, there.objects));
+    assert.equal(beside, alone);
+  });
 
-test('what does not carry the mark is there when the demo has left, objects of its definition included', async (t) => {
-  const there = await guest(t);
-  await apply(there);
-  await there.kubectl.apply([there.thing(there.name)]);
-  const said = await there.leave();
-  assert.deepEqual(
-    said.map((sentence) => sentence.split(':')[0]),
-    there.objects.map((object) => `${reference(object)} stays`),
-  );
-  assert.deepEqual(await there.present(), there.objects.map(reference));
-  assert.match(await there.kubectl.run(['get', there.resource, '-n', there.name]), /\bone\b/);
-});
+  it('what does not carry the mark is there when the demo has left, objects of its definition included', async (t) => {
+    const there = await guest(t);
+    await apply(there);
+    await there.kubectl.apply([there.thing(there.name)]);
+    const said = await there.leave();
+    assert.deepEqual(
+      said.map((sentence) => sentence.split(':')[0]),
+      there.objects.map((object) => `${reference(object)} stays`),
+    );
+    assert.deepEqual(await there.present(), there.objects.map(reference));
+    assert.match(await there.kubectl.run(['get', there.resource, '-n', there.name]), /\bone\b/);
+  });
 
-test('what the demo has applied is gone when it has left; a second run of it is welcome before', async (t) => {
-  const there = await guest(t);
-  await apply(there, marked(there.objects));
-  await there.kubectl.apply([there.thing(there.name)]);
-  await apply(there, marked(there.objects));
-  assert.equal(refusal('theirs', await existing(there.kubectl, there.objects)), undefined);
-  assert.deepEqual(
-    (await there.leave()).sort(),
-    there.objects.map((object) => `${reference(object)} deleted`).sort(),
-  );
-  assert.deepEqual(await there.present(), []);
-});
+  it('what the demo has applied is gone when it has left; a second run of it is welcome before', async (t) => {
+    const there = await guest(t);
+    await apply(there, marked(there.objects));
+    await there.kubectl.apply([there.thing(there.name)]);
+    await apply(there, marked(there.objects));
+    assert.equal(refusal('theirs', await existing(there.kubectl, there.objects)), undefined);
+    assert.deepEqual(
+      (await there.leave()).sort(),
+      there.objects.map((object) => `${reference(object)} deleted`).sort(),
+    );
+    assert.deepEqual(await there.present(), []);
+  });
 
-test("the demo's definition stays while others have objects of it, and goes with the next clean", async (t) => {
-  const there = await guest(t);
-  await apply(there, marked(there.objects));
-  const theirs = `${there.name}-theirs`;
-  t.after(() => there.kubectl.run(['delete', 'namespace', theirs, '--ignore-not-found', '--wait=false']));
-  await there.kubectl.apply([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: theirs } }]);
-  await there.kubectl.apply([there.thing(there.name), there.thing(theirs)]);
-  const said = await there.leave();
-  assert.match(
-    said.at(-1) ?? '',
-    new RegExp(`things\\..* stays, since deleting it would delete ${theirs}/one$`),
-  );
-  assert.deepEqual(await there.present(), [`customresourcedefinition/${there.resource}`]);
-  await there.kubectl.run(['delete', there.resource, 'one', '-n', theirs]);
-  assert.deepEqual(await there.leave(), [`customresourcedefinition/${there.resource} deleted`]);
-});
+  it("the demo's definition stays while others have objects of it, and goes with the next clean", async (t) => {
+    const there = await guest(t);
+    await apply(there, marked(there.objects));
+    const theirs = `${there.name}-theirs`;
+    t.after(() => there.kubectl.run(['delete', 'namespace', theirs, '--ignore-not-found', '--wait=false']));
+    await there.kubectl.apply([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: theirs } }]);
+    await there.kubectl.apply([there.thing(there.name), there.thing(theirs)]);
+    const said = await there.leave();
+    assert.match(
+      said.at(-1) ?? '',
+      new RegExp(`things\\..* stays, since deleting it would delete ${theirs}/one$`),
+    );
+    assert.deepEqual(await there.present(), [`customresourcedefinition/${there.resource}`]);
+    await there.kubectl.run(['delete', there.resource, 'one', '-n', theirs]);
+    assert.deepEqual(await there.leave(), [`customresourcedefinition/${there.resource} deleted`]);
+  });
 
-test('a label of the same name with another value is no mark', async (t) => {
-  const there = await guest(t);
-  const [namespace] = there.objects;
-  assert.ok(namespace);
-  const metadata = { ...namespace.metadata, labels: { [MARK.label]: 'false' } };
-  await there.kubectl.apply([{ ...namespace, metadata }]);
-  await there.leave();
-  assert.deepEqual(await there.present(), [reference(namespace)]);
+  it('a label of the same name with another value is no mark', async (t) => {
+    const there = await guest(t);
+    const [namespace] = there.objects;
+    assert.ok(namespace);
+    const metadata = { ...namespace.metadata, labels: { [MARK.label]: 'false' } };
+    await there.kubectl.apply([{ ...namespace, metadata }]);
+    await there.leave();
+    assert.deepEqual(await there.present(), [reference(namespace)]);
+  });
 });
