@@ -4,6 +4,8 @@ import { type HttpSources, serveHttp } from './http.ts';
 /** The process of a pod: its log, its end, and what it does about signals. */
 export interface PodProcess {
   readonly log: Logger;
+  /** What a signal does from now on; before, it ends the process. */
+  onSignal(act: (signal: NodeJS.Signals) => void): void;
   /** Ends the process; the last line says why. */
   fail(message: string, fields?: object): never;
 }
@@ -36,7 +38,16 @@ export function podProcess(component: string, level: string): PodProcess {
   };
   process.on('unhandledRejection', (error) => fail('unhandled rejection', { err: error }));
   process.on('uncaughtException', (error) => fail('uncaught exception', { err: error }));
-  return { log, fail };
+  // The first process of a container is not ended by a signal that it does not handle.
+  let act = (signal: NodeJS.Signals): void => {
+    log.info({ signal }, 'ended before it had started');
+    process.exit(0);
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => act(signal));
+  const onSignal = (next: typeof act) => {
+    act = next;
+  };
+  return { log, onSignal, fail };
 }
 
 /** Clients hang commands with their arguments on errors, and so passwords and orders. */
@@ -48,7 +59,7 @@ function withoutFields(error: unknown): object {
 
 /** Serves HTTP and runs the program until the first signal; the second ends the process at once. */
 export async function runUntilSignal(
-  { log, fail }: PodProcess,
+  { log, onSignal, fail }: PodProcess,
   program: PodProgram,
   httpPort: number,
   about: object,
@@ -62,14 +73,12 @@ export async function runUntilSignal(
   const server = await serveHttp(httpPort, sources);
   const stopped = new Promise<void>((resolve) => {
     let signals = 0;
-    const stop = (signal: NodeJS.Signals) => {
+    onSignal((signal) => {
       signals++;
       if (signals > 1) fail('second signal: ended at once', { signal });
       log.info({ signal }, 'draining');
       void program.drain().then(resolve);
-    };
-    process.on('SIGTERM', stop);
-    process.on('SIGINT', stop);
+    });
   });
   log.info({ ...about, address: server.address() }, 'started');
   program.start().catch((error: unknown) => fail('processing failed', { err: error }));

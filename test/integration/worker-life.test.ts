@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { WORKER_ENVIRONMENT } from '../../api/worker-config.ts';
 import { ownRedis } from '../servers/index.ts';
 import { spawnWorker, startWorker, until } from './worker-process.ts';
@@ -112,4 +113,19 @@ test('a worker that cannot start ends with code 1 and one line that names what i
   const uri = 'amqp://u:s3cr#t@broker';
   const rejected = startWorker(t, stage.config, { ...stage.credentials, rabbitmq: { uri } });
   await assert.rejects(rejected, /rabbitmq\/uri: expected/);
+});
+
+test('a worker that waits for its configuration ends at the first signal', async () => {
+  const waiting = spawnWorker({
+    [WORKER_ENVIRONMENT.configFile]: '/nowhere',
+    [WORKER_ENVIRONMENT.configHash]: '0'.repeat(16),
+    [WORKER_ENVIRONMENT.credentialsDirectory]: '/nowhere',
+  });
+  await sleep(3_000);
+  waiting.process.kill('SIGTERM');
+  assert.equal(await waiting.exitCode, 0);
+  assert.deepEqual(
+    waiting.log.map(({ msg }) => msg),
+    ['ended before it had started'],
+  );
 });
