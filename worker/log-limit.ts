@@ -10,10 +10,13 @@ export class LogLimit {
     this.#period = period;
   }
 
-  /** How many lines of this kind were left out before this one; undefined when this one is left out too. */
+  /**
+   * How many lines of this kind were left out before this one; undefined when this one is left out too.
+   * @param now in milliseconds; a clock that is put back silences nothing for longer than a period
+   */
   admit(kind: string, now: number): number | undefined {
     const seen = this.#kinds.get(kind);
-    if (seen === undefined || now - seen.since >= this.#period) {
+    if (seen === undefined || Math.abs(now - seen.since) >= this.#period) {
       this.#kinds.set(kind, { since: now, lines: 1, suppressed: 0 });
       return seen?.suppressed ?? 0;
     }

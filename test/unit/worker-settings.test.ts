@@ -123,3 +123,11 @@ test('of many lines of a kind the first are logged, and later ones say how many 
   assert.equal(limit.admit('b', 3), 0);
   assert.equal(limit.admit('a', 1_000), 2);
 });
+
+test('a clock that is put back by an hour does not silence the log for an hour', () => {
+  const limit = new LogLimit(1, 60_000);
+  const hour = 3_600_000;
+  assert.equal(limit.admit('a', 2 * hour), 0);
+  assert.equal(limit.admit('a', 2 * hour), undefined);
+  assert.equal(limit.admit('a', hour), 1);
+});
