@@ -211,7 +211,8 @@ describe('The sampler', () => {
       await sleep(1_500);
     }
     await s.until('recovered', ({ ready }) => is(ready, 0));
-    for (let waited = 0; proxy.connections() > 1 && waited < 30; waited += 1) await sleep(100);
+    const deadline = Date.now() + 30_000;
+    while (proxy.connections() !== 1 && Date.now() < deadline) await sleep(100);
     assert.equal(proxy.connections(), 1);
   });
 
