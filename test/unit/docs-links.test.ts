@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, globSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { describe, it } from 'node:test';
-import { anchors, fences, links, PAGES, ROOT, read, withoutFences, words } from './docs-pages.ts';
+import { anchors, fences, links, PAGES, ROOT, read, withoutFences, words } from '../fixtures/docs-pages.ts';
 
 /** Where a link of a page leads, from the root; undefined: elsewhere in the world. */
 function target(page: string, link: string): { path: string; anchor: string } | undefined {

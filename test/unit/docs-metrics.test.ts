@@ -5,7 +5,7 @@ import { OUTCOMES, type WorkerReport } from '../../api/worker-report.ts';
 import { MaintenanceMetrics } from '../../maintenance/metrics.ts';
 import { Metrics } from '../../operator/metrics.ts';
 import { WorkerMetrics } from '../../worker/metrics.ts';
-import { PAGES, read, rows, section, words } from './docs-pages.ts';
+import { PAGES, read, rows, section, words } from '../fixtures/docs-pages.ts';
 
 /** docs/metrics.md names each metric of the three programs, with its labels and their values, and no other. */
 

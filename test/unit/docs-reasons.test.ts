@@ -12,7 +12,7 @@ import { inputCheck } from '../../cdk8s/input-check.ts';
 import type { PublishFailure } from '../../publisher/index.ts';
 import type { Retry } from '../../worker/decide.ts';
 import { replyAddress } from '../../worker/reply-address.ts';
-import { column, fence, PAGES, ROOT, read, section, words } from './docs-pages.ts';
+import { column, fence, PAGES, ROOT, read, section, words } from '../fixtures/docs-pages.ts';
 
 /** The pages list each reason and outcome of the code, and no other. */
 
