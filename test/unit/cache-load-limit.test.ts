@@ -37,7 +37,7 @@ test('a load that does not end is given up at the deadline and told so', async (
 });
 
 test('loads that are given up, in a place or in line, leave as many places as there were', async () => {
-  const limit = new LoadLimit({ maxConcurrent: 1, maxWaiting: 10, timeoutMs: 30 });
+  const limit = new LoadLimit({ maxConcurrent: 1, maxWaiting: 10, timeoutMs: 1_000 });
   const stuck = Array.from({ length: 3 }, () => limit.run(() => new Promise<never>(() => {})));
   for (const end of await Promise.allSettled(stuck)) assert.equal(end.status, 'rejected');
   let running = 0;

@@ -5,6 +5,9 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkerReports } from '../../operator/worker-reports.ts';
 
+/** Of one request. */
+const DEADLINE_MS = 1_000;
+
 /** Pods whose address is the port of a server of their own. */
 async function podsThat(t: TestContext, count: number, answer: RequestListener) {
   const pod = async (_: unknown, index: number) => {
@@ -31,6 +34,7 @@ test('a policy with 160 pods that never answer does not delay the reports of ano
     asked += 1;
   });
   const well = await podsThat(t, 3, (_, response) => response.end('well'));
+  const since = performance.now();
   const broken = reports.of(silent, 'broken', parse);
   while (asked < 32) await sleep(5);
 
@@ -39,8 +43,9 @@ test('a policy with 160 pods that never answer does not delay the reports of ano
   const took = performance.now() - begun;
 
   assert.deepEqual([...seen.keys()].sort(), ['pod-0', 'pod-1', 'pod-2']);
-  assert.ok(took < 500, `it took ${took} ms`);
-  assert.equal(asked, 32, 'the other had no more than its own bound under way');
+  assert.ok(took < 3_000, `it took ${took} ms; the others take five seconds`);
+  const turns = 1 + Math.floor((performance.now() - since) / (DEADLINE_MS - 10));
+  assert.ok(asked <= 32 * turns, `${asked} asked: the other has no more than its own bound under way`);
   await reports.close();
   assert.equal((await broken).size, 0);
 });

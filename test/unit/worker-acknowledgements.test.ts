@@ -141,14 +141,15 @@ test('a delivery that is kept back for long does not slow down the acknowledgeme
   const tracking = new Acknowledgements();
   tracking.delivered(1);
   tracking.keepBack(1);
+  /** In milliseconds of this process: what else the machine does is not counted. */
   const acknowledgeThousands = (from: number) => {
-    const began = performance.now();
+    const began = process.cpuUsage();
     for (let tag = from; tag < from + 20_000; tag++) {
       tracking.delivered(tag);
       tracking.done(tag);
       if (tag % 100 === 0) tracking.take();
     }
-    return performance.now() - began;
+    return process.cpuUsage(began).user / 1_000;
   };
   acknowledgeThousands(2);
   const early = acknowledgeThousands(20_002);
