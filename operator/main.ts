@@ -90,7 +90,16 @@ async function shutDown(operator: Operator, election: LeaderElection, session: S
   await session.close();
 }
 
-main().catch((error: unknown) => {
-  process.stderr.write(`order-cache-operator: ${error instanceof Error ? error.message : String(error)}\n`);
+/** Clients hang commands with their arguments on errors, and so passwords: nothing of an error but its text is shown. */
+function die(said: string): never {
+  process.stderr.write(`order-cache-operator: ${said}\n`);
   process.exit(1);
-});
+}
+
+function defect(error: unknown): never {
+  die(error instanceof Error ? (error.stack ?? error.message) : `a ${typeof error} was thrown`);
+}
+
+process.on('unhandledRejection', defect);
+process.on('uncaughtException', defect);
+main().catch((error: unknown) => die(error instanceof Error ? error.message : String(error)));
