@@ -7,16 +7,18 @@ import { publishTtlTable } from '../../cache/ttl-table-redis.ts';
 import { ownCluster } from '../servers/index.ts';
 import type { Scope } from '../servers/scope.ts';
 import { readingMany, shipped } from './cache-reader-world.ts';
-import { TABLE } from './cache-world.ts';
+import { PATIENT, TABLE } from './cache-world.ts';
 import { until } from './worker-process.ts';
 
 const ids = Array.from({ length: 300 }, (_, i) => `O${i}`);
 
 async function onCluster(scope: Scope, options: (uri: string) => Partial<ReaderOptions>) {
   const cluster = await ownCluster(scope);
-  const admins = cluster.masters.map(({ uri }) => new Redis(uri, { commandTimeout: 5000 }));
+  const admins = cluster.masters.map(
+    ({ uri }) => new Redis(uri, { commandTimeout: PATIENT.commandTimeoutMs }),
+  );
   for (const admin of admins) admin.on('error', () => {});
-  const connection = connectRedis({ uri: cluster.uri });
+  const connection = connectRedis({ uri: cluster.uri }, PATIENT);
   scope.after(async () => {
     connection.close();
     for (const admin of admins) admin.disconnect();

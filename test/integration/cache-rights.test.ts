@@ -14,7 +14,7 @@ import {
 } from '../../cache/ttl-table-redis.ts';
 import { ownRedis } from '../servers/index.ts';
 import type { Scope } from '../servers/scope.ts';
-import { SOURCE, TABLE } from './cache-world.ts';
+import { PATIENT, SOURCE, TABLE } from './cache-world.ts';
 
 /** The least rights, for keyPrefix `order:`. A database other than 0 wants `+select`, a Cluster `+cluster|slots`. */
 const RIGHTS = {
@@ -36,7 +36,7 @@ async function withUsers(scope: Scope) {
     await admin.acl('SETUSER', user, 'on', '>secret', ...rights.split(' '));
   }
   const as = (username: keyof typeof RIGHTS): RedisConnection => {
-    const connection = connectRedis({ uri: server.uri, username, password: 'secret' });
+    const connection = connectRedis({ uri: server.uri, username, password: 'secret' }, PATIENT);
     scope.after(async () => connection.close());
     return connection;
   };
@@ -52,6 +52,7 @@ test('operator, reader and worker do all their work with the least rights', asyn
   const reader = createReader({
     redis: { uri: server.uri, username: 'reader', password: 'secret' },
     load: async (orderId) => (orderId === 'gone' ? null : ready),
+    redisTimeoutMs: PATIENT.commandTimeoutMs,
     hooks: { onRedisFailure: (failure) => assert.fail(failure.message) },
   });
   t.after(() => reader.close());
@@ -74,7 +75,7 @@ test('operator, reader and worker do all their work with the least rights', asyn
 
   await reader.get('A');
   await retireTtlTable(operator, 'order:', TABLE.owner);
-  assert.deepEqual(await deleteRecords(operator, 'order:', { deadlineMs: 5000 }), {
+  assert.deepEqual(await deleteRecords(operator, 'order:', { deadlineMs: 30_000 }), {
     kind: 'Deleted',
     count: 2,
   });

@@ -12,7 +12,7 @@ import { OrderCache } from '../../cache/order-cache.ts';
 import { deleteRecords, publishTtlTable, readTtlTable } from '../../cache/ttl-table-redis.ts';
 import { freePort, ownCluster, ownRedis } from '../servers/index.ts';
 import type { Scope } from '../servers/scope.ts';
-import { SOURCE, TABLE } from './cache-world.ts';
+import { PATIENT, SOURCE, TABLE } from './cache-world.ts';
 
 const orderIds = Array.from({ length: 60 }, (_, i) => `O${i}`);
 
@@ -44,7 +44,7 @@ function opened(scope: Scope, connection: RedisConnection): RedisConnection {
 }
 
 function client(scope: Scope, port: number): Redis {
-  const redis = new Redis({ port, commandTimeout: 5000 });
+  const redis = new Redis({ port, commandTimeout: PATIENT.commandTimeoutMs });
   redis.on('error', () => {});
   scope.after(async () => redis.disconnect());
   return redis;
@@ -52,7 +52,7 @@ function client(scope: Scope, port: number): Redis {
 
 test('on a Cluster of three masters, orders of every slot are worked through in one call', async (t) => {
   const { uri } = await ownCluster(t);
-  const connection = opened(t, connectRedis({ uri }));
+  const connection = opened(t, connectRedis({ uri }, PATIENT));
   await connection.ready();
   assert.equal(connection.kind, 'Cluster');
   await connection.ping();
@@ -63,7 +63,7 @@ test('by way of Sentinel, the master is found and worked with', async (t) => {
   const master = await ownRedis(t);
   const sentinel = await sentinelFor(t, master.port);
   const uri = `redis://127.0.0.1:${sentinel}?mode=sentinel&name=main`;
-  const connection = opened(t, connectRedis({ uri }));
+  const connection = opened(t, connectRedis({ uri }, PATIENT));
   await connection.ready();
   assert.equal(connection.kind, 'Server');
   await workThrough(connection);
@@ -100,8 +100,8 @@ test('over TLS, with the CA of the Secret; without it the certificate is refused
 
   const uri = `rediss://127.0.0.1:${port}`;
   const ca = readFileSync(certificate, 'utf8');
-  const connection = opened(t, connectRedis({ uri, ca }));
+  const connection = opened(t, connectRedis({ uri, ca }, PATIENT));
   await connection.ready();
   await workThrough(connection);
-  await assert.rejects(opened(t, connectRedis({ uri })).ready(), RedisRefused);
+  await assert.rejects(opened(t, connectRedis({ uri }, PATIENT)).ready(), RedisRefused);
 });

@@ -16,7 +16,7 @@ import {
 } from '../../cache/ttl-table-redis.ts';
 import { faultProxy } from '../servers/index.ts';
 import { ownRedis } from '../servers/own-redis.ts';
-import { cacheWorld, TABLE } from './cache-world.ts';
+import { cacheWorld, PATIENT, TABLE } from './cache-world.ts';
 
 const other: TtlTable = { ...TABLE, owner: 'test/shop/other', uid: 'uid-2' };
 
@@ -97,7 +97,7 @@ test('a follower that cannot read for five seconds has no table, and has it agai
   const { connection, keyPrefix, uri } = await cacheWorld(t);
   await publishTtlTable(connection, keyPrefix, TABLE);
   const proxy = await faultProxy(t, uri);
-  const cutOff = connectRedis({ uri: proxy.through(uri) }, { commandTimeoutMs: 300 });
+  const cutOff = connectRedis({ uri: proxy.through(uri) }, PATIENT);
   const follower = followTtlTable(cutOff, keyPrefix);
   t.after(() => {
     follower.close();
@@ -110,7 +110,7 @@ test('a follower that cannot read for five seconds has no table, and has it agai
   assert.ok(follower.current(), 'a short break is no reason to stop');
   await until(() => follower.current() === null, 4500);
   await proxy.pass();
-  await until(() => follower.current() !== null);
+  await until(() => follower.current() !== null, 30_000);
 });
 
 async function until(condition: () => boolean, milliseconds = 5000): Promise<void> {
@@ -141,7 +141,7 @@ test('records among very many keys of others are deleted in portions, each going
   const { uri } = await ownRedis(t);
   const redis = new Redis(uri);
   t.after(() => redis.disconnect());
-  const connection = connectRedis({ uri });
+  const connection = connectRedis({ uri }, PATIENT);
   t.after(() => connection.close());
   await connection.ready();
   for (let n = 0; n < 60; n += 1) {

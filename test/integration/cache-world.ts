@@ -20,6 +20,9 @@ export const TABLE: TtlTable = {
   versionSource: SOURCE,
 };
 
+/** Deadlines of a connection that is to work, however busy the machine is. */
+export const PATIENT = { commandTimeoutMs: 20_000, connectTimeoutMs: 20_000 } as const;
+
 /** A cache of a test's own in the shared Redis, with a plain client beside it that sees what is really there. */
 export interface CacheWorld {
   readonly cache: OrderCache;
@@ -44,8 +47,8 @@ export async function openCache(
   keyPrefix: string,
   scripts = SCRIPTS,
 ): Promise<CacheWorld> {
-  const connection = connectRedis({ uri });
-  const redis = new Redis(uri, { commandTimeout: 5000, maxRetriesPerRequest: 1 });
+  const connection = connectRedis({ uri }, PATIENT);
+  const redis = new Redis(uri, { commandTimeout: PATIENT.commandTimeoutMs, maxRetriesPerRequest: 1 });
   redis.on('error', () => {});
   await connection.ready();
   const close = async () => {

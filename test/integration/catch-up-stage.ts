@@ -36,7 +36,7 @@ export async function catchUpStage(
 ): Promise<CatchUpStage> {
   const { strategy = 'WriteThrough', keyPrefix = KEY_PREFIX, withDatabase = true, uri = redisUri } = options;
   const database = await testDatabase(scope);
-  const redis = new Redis(redisUri, { commandTimeout: 5_000 });
+  const redis = new Redis(redisUri, { commandTimeout: 20_000 });
   redis.on('error', () => undefined);
   scope.after(async () => redis.disconnect());
   await publishTtl(uri, keyPrefix);

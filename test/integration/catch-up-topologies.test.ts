@@ -14,7 +14,7 @@ import { until } from './worker-process.ts';
 /** The catch-up where Redis is more than one process. */
 
 function client(scope: Scope, port: number): Redis {
-  const redis = new Redis({ port, commandTimeout: 5_000 });
+  const redis = new Redis({ port, commandTimeout: 20_000 });
   redis.on('error', () => undefined);
   scope.after(async () => redis.disconnect());
   return redis;

@@ -13,6 +13,7 @@ import {
   testRedis,
   testVhost,
 } from '../servers/index.ts';
+import { PATIENT } from './cache-world.ts';
 import { declareTopology, type Topology, type TopologyOptions } from './topology.ts';
 import { type Credentials, startWorker, until, type WorkerProcess } from './worker-process.ts';
 
@@ -74,7 +75,7 @@ async function strike(redis: Redis, model: ChannelModel): Promise<void> {
 }
 
 export async function publishTtl(uri: string, keyPrefix: string, revision = 1): Promise<void> {
-  const connection = connectRedis({ uri });
+  const connection = connectRedis({ uri }, PATIENT);
   const table: TtlTable = {
     state: 'Active',
     owner: 'default/test/orders',

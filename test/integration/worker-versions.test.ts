@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { WorkerConfig } from '../../api/worker-config.ts';
 import { connectRedis } from '../../cache/connect.ts';
 import { publishTtlTable } from '../../cache/ttl-table-redis.ts';
-import { TABLE } from './cache-world.ts';
+import { PATIENT, TABLE } from './cache-world.ts';
 import { until } from './worker-process.ts';
 import {
   publish,
@@ -131,7 +131,7 @@ test('versions of 60 digits are told apart in their last one', async (t) => {
 });
 
 async function publishSource(stage: Stage, versionSource: string): Promise<void> {
-  const connection = connectRedis({ uri: stage.credentials.redis?.uri ?? '' });
+  const connection = connectRedis({ uri: stage.credentials.redis?.uri ?? '' }, PATIENT);
   try {
     await connection.ready();
     const table = { ...TABLE, owner: 'default/test/orders', uid: 'uid', revision: 2, versionSource };

@@ -3,7 +3,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 /** Thrown at the pausing point of an actor whose schedule has ended. */
 class Stopped extends Error {}
 
-const STUCK_MS = 15_000;
+const STUCK_MS = 60_000;
 const acting = new AsyncLocalStorage<Actor>();
 
 /** Whoever runs one step at a time, from one pausing point to the next, when the scheduler says so. */

@@ -6,7 +6,7 @@ import type { Ground } from './play.ts';
 
 /** A connection for sequences; the scripts are known to every server when it resolves. */
 export async function ground(scope: Scope, uri: string, keyPrefix = `${uniqueName()}:`): Promise<Ground> {
-  const connection = connectRedis({ uri }, { commandTimeoutMs: 20_000 });
+  const connection = connectRedis({ uri }, { commandTimeoutMs: 20_000, connectTimeoutMs: 20_000 });
   scope.after(async () => connection.close());
   await connection.ready();
   const setMemory = async () => {

@@ -59,13 +59,13 @@ export interface Stage {
 export async function setStage(scope: Scope, readers: number): Promise<Stage> {
   watchSteps();
   const [{ uri, keyPrefix }, database] = await Promise.all([testRedis(scope), testDatabase(scope)]);
-  const connection = connectRedis({ uri });
+  const connection = connectRedis({ uri }, { commandTimeoutMs: 20_000, connectTimeoutMs: 20_000 });
   scope.after(async () => connection.close());
   await connection.ready();
   await publishTtlTable(connection, keyPrefix, TABLE);
   const credentials = databaseCredentials({ uri: database.uri });
   // An open transaction keeps a connection between the steps of its schedule.
-  const timeouts = { connectionTimeoutMillis: 10_000, query_timeout: 10_000 };
+  const timeouts = { connectionTimeoutMillis: 30_000, query_timeout: 30_000 };
   const pool = new pg.Pool({ connectionString: database.uri, max: 2 * readers, ...timeouts });
   pool.on('error', () => {});
   scope.after(() => pool.end());

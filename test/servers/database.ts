@@ -6,7 +6,7 @@ import { type Scope, uniqueName } from './scope.ts';
 export interface TestDatabase {
   readonly uri: string;
   readonly database: string;
-  /** As the owner of the database; at most 4 connections, statements end after 10 s. */
+  /** As the owner of the database; at most 4 connections, statements end after 30 s. */
   readonly pool: pg.Pool;
   /** Ends the sessions of everybody but the pool, as an administrator would; resolves to how many there were. */
   closeConnections(): Promise<number>;
@@ -26,7 +26,7 @@ export async function testDatabase(scope: Scope): Promise<TestDatabase> {
   const url = new URL(databaseUri);
   url.pathname = `/${database}`;
   const uri = url.href;
-  const timeouts = { connectionTimeoutMillis: 5_000, query_timeout: 10_000, statement_timeout: 10_000 };
+  const timeouts = { connectionTimeoutMillis: 20_000, query_timeout: 30_000, statement_timeout: 30_000 };
   const pool = new pg.Pool({ connectionString: uri, max: 4, application_name: 'test', ...timeouts });
   pool.on('error', () => {});
   scope.after(async () => {
@@ -46,7 +46,7 @@ async function closeConnections(databaseUri: string, database: string): Promise<
 async function asAdministrator(uri: string, sql: string): Promise<pg.QueryResult> {
   const client = new pg.Client({
     connectionString: uri,
-    connectionTimeoutMillis: 5_000,
+    connectionTimeoutMillis: 20_000,
     query_timeout: 30_000,
   });
   await client.connect();

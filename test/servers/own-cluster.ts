@@ -30,7 +30,7 @@ export async function ownCluster(scope: Scope): Promise<OwnCluster> {
 async function node(scope: Scope, slots: readonly [number, number]) {
   const bus = await freePort();
   const server = await ownRedis(scope, ['--cluster-enabled', 'yes', '--cluster-port', String(bus)]);
-  const client = new Redis(server.uri, { commandTimeout: 5000 });
+  const client = new Redis(server.uri, { commandTimeout: 20_000 });
   client.on('error', () => {});
   await client.cluster('ADDSLOTSRANGE', ...slots);
   return { server, bus, port: server.port, client };

@@ -55,7 +55,7 @@ export async function testVhost(scope: Scope): Promise<TestVhost> {
   };
   const amqpUri = await addUser({ configure: '.*', write: '.*', read: '.*' }, 'management');
   const open = async (uri = amqpUri) => {
-    const connection = await connect(uri, { timeout: 10_000 });
+    const connection = await connect(uri, { timeout: 30_000 });
     connection.on('error', () => {});
     connections.push(connection);
     return connection;
@@ -88,7 +88,7 @@ function managementApi(uri: string): Management {
     'content-type': 'application/json',
   };
   return async (method, path, body) => {
-    const init = { method, headers, signal: AbortSignal.timeout(10_000) };
+    const init = { method, headers, signal: AbortSignal.timeout(30_000) };
     const response = await fetch(
       `${origin}/api/${path}`,
       body === undefined ? init : { ...init, body: JSON.stringify(body) },
