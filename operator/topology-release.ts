@@ -39,13 +39,19 @@ export async function deleteTopology(
   const retry = await retryTimes(context, observed, desired);
   let wait = 0;
   const full: string[] = [];
+  const consumed: string[] = [];
   for (const queue of work) {
     const result = await retireWorkQueue(context, queue, retry, observed, desired);
     if (result.kind === 'InUse') full.push(queue);
     if (result.kind === 'Quiet') wait = Math.max(wait, result.seconds);
-    if (result.kind === 'Drained') wait = Math.max(wait, 1);
+    if (result.kind === 'Drained') consumed.push(queue);
   }
   if (full.length > 0) return notEmpty(full);
+  // Our workers are stopped meanwhile; who consumes it beside them, people must find out.
+  if (consumed.length > 0) {
+    const message = `Waiting until nobody consumes ${consumed.join(', ')} any more`;
+    return { kind: 'Waiting', seconds: Math.max(wait, 1), message };
+  }
   if (wait > 0) {
     const message = `Waiting until no message can return to ${work.join(', ')}`;
     return { kind: 'Waiting', seconds: wait, message };

@@ -106,7 +106,11 @@ describe('A policy deleted with Delete', () => {
     const { consumerTag } = await b.channel.consume(QUEUE, () => {});
     await b.topology.release(policyWith(), b.credentials, 'Delete');
     await sleep(3_500);
-    assert.equal((await b.topology.release(policyWith(), b.credentials, 'Delete')).kind, 'Waiting');
+    const waiting = await b.topology.release(policyWith(), b.credentials, 'Delete');
+    assert.equal(
+      waiting.kind === 'Waiting' && waiting.message,
+      `Waiting until nobody consumes ${QUEUE} any more`,
+    );
     await b.channel.cancel(consumerTag);
     assert.equal((await released(b, policyWith())).kind, 'Released');
   });
