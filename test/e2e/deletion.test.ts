@@ -31,8 +31,8 @@ describe('a namespace that is deleted as a whole', () => {
     await copySecrets();
     await doomed.apply({ rabbitmq: { ...SPEC.rabbitmq, queue: { name: `${QUEUE}.doomed` } } });
     await doomed.ready();
-    await scene.kubectl.run(['delete', 'namespace', DOOMED_NAMESPACE, '--timeout=60s'], {
-      timeoutSeconds: 70,
+    await scene.kubectl.run(['delete', 'namespace', DOOMED_NAMESPACE, '--timeout=180s'], {
+      timeoutSeconds: 190,
     });
     assert.ok((await broker.queues()).includes(`${QUEUE}.doomed`), 'Retain keeps its queue');
   });
@@ -42,7 +42,7 @@ describe('a policy that is deleted with deletionPolicy Retain', () => {
   it('leaves its queue bound, and no worker and no TTL table that readers would trust', async () => {
     await policy.apply();
     await policy.ready();
-    await scene.kubectl.until('the orders are cached', 30, () => shop.readIntoCache(ids));
+    await scene.kubectl.until('the orders are cached', 60, () => shop.readIntoCache(ids));
     await policy.delete();
     assert.deepEqual(await policy.owned(), {});
     assert.deepEqual(await broker.bindings(QUEUE), ['crm crm.order.status.#', 'mes mes.order.status.#']);
@@ -55,7 +55,7 @@ describe('a policy that is deleted with deletionPolicy Retain', () => {
     assert.equal((await shop.stale(ids)).length, ids.length, 'nobody has processed the events');
     await policy.apply({ deletionPolicy: 'Delete' });
     await policy.ready();
-    await scene.kubectl.until('the events have their effect', 30, async () => {
+    await scene.kubectl.until('the events have their effect', 60, async () => {
       return (await broker.ready(QUEUE)) === 0 && (await shop.stale(ids)).length === 0;
     });
     assert.equal((await shop.records(ids)).size, ids.length);

@@ -78,7 +78,7 @@ describe('a release of the chart', () => {
     const policy = parse(readFileSync(join(root, 'docs/examples/minimal-write-through.yaml'), 'utf8'));
     await apply(kubectl, [{ ...policy, metadata: { name: 'orders', namespace: watched.name } }]);
     const condition = '--for=jsonpath={.status.conditions[?(@.type=="Ready")].reason}=SecretNotFound';
-    await kubectl(['wait', condition, 'ocp/orders', '-n', watched.name, '--timeout=50s']);
+    await kubectl(['wait', condition, 'ocp/orders', '-n', watched.name, '--timeout=150s']);
     const generation = await kubectl([
       'get',
       'ocp/orders',

@@ -96,7 +96,7 @@ export class PolicyOnCluster {
   }
 
   /** Waits until it is Ready with the configuration of this moment. */
-  async ready(timeoutSeconds = 60): Promise<Policy> {
+  async ready(timeoutSeconds = 120): Promise<Policy> {
     let policy = await this.get();
     const readyCondition = () => policy.status.conditions.find(({ type }) => type === 'Ready');
     const isReady = async () => {
@@ -144,7 +144,7 @@ export class PolicyOnCluster {
   }
 
   /** Waits until exactly so many workers are ready, and no others are there. */
-  async untilWorkers(count: number, timeoutSeconds = 60): Promise<readonly Pod[]> {
+  async untilWorkers(count: number, timeoutSeconds = 120): Promise<readonly Pod[]> {
     let pods: readonly Pod[] = [];
     await this.#kubectl.until(`${count} workers`, timeoutSeconds, async () => {
       pods = await this.readyWorkers();

@@ -11,7 +11,7 @@ export type Kubectl = (args: readonly string[], input?: string) => Promise<strin
 export async function openKubectl(): Promise<Kubectl> {
   const { kubectl, kubeconfig } = await ensureCluster();
   return (args, input = '') =>
-    run(kubectl, ['--kubeconfig', kubeconfig, ...args], { input, deadlineMs: 60_000 });
+    run(kubectl, ['--kubeconfig', kubeconfig, ...args], { input, deadlineMs: 180_000 });
 }
 
 const SERVER_SIDE = ['apply', '--server-side', '--force-conflicts', '--field-manager=test', '-f', '-'];
