@@ -55,7 +55,7 @@ test('SIGTERM during an outage ends within the grace period, and the second sign
   assert.equal(await hurried.exitCode, 1);
   patient.kill('SIGTERM');
   assert.equal(await patient.exitCode, 0);
-  assert.ok(Date.now() - since < 8_000);
+  assert.ok(Date.now() - since < 20_000);
   await until('all are in the queue again', async () => (await depth(stage, 'orders')) === 20);
 });
 

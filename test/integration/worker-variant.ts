@@ -21,14 +21,14 @@ function workerVariant(scope: Scope, file: string, piece: string, replacement: s
   return join(directory, 'worker/main.ts');
 }
 
-/** A worker that tells and acknowledges at once, and changes the cache two seconds later. */
+/** A worker that tells and acknowledges at once, and changes the cache half a minute later. */
 export function confirmingEarly(scope: Scope): string {
   const loop = '  for (const result of await isolatingFailures(orders, riding)) {\n';
   const early = `  for (const { events } of orders)
     for (const { delivery, event } of events)
       worker.perform(delivery, { kind: 'Finished', outcome: 'updated' }, event);
   worker.acknowledge();
-  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  await new Promise((resolve) => setTimeout(resolve, 30_000));
 `;
   return workerVariant(scope, 'worker/handle.ts', loop, early + loop);
 }
