@@ -7,6 +7,7 @@ import { DatabaseUnavailable, RowRefused } from '../../worker/database-failure.t
 import { type OrdersColumns, ordersStatements } from '../../worker/orders-statements.ts';
 import { OrdersTable } from '../../worker/orders-table.ts';
 import type { Change, WriteOrder } from '../../worker/write-order.ts';
+import { fence, read, section } from '../fixtures/docs-pages.ts';
 import { type Scope, type TestDatabase, testDatabase } from '../servers/index.ts';
 import { uniqueName } from '../servers/scope.ts';
 import { until } from './worker-process.ts';
@@ -182,6 +183,7 @@ test('a status column may be an enumeration, and ids may be numbers', async (t) 
 
 test('without the right to update the two columns a worker pauses with the cause; with no more than it, it writes', async (t) => {
   const { database, rows } = await situation(t, 'Version');
+  const told = fence(section(read('docs/rights.md'), 'PostgreSQL'), 'sql');
   const role = uniqueName();
   const admin = database.pool;
   await admin.query(`CREATE ROLE ${role} LOGIN PASSWORD 'x'; GRANT SELECT ON changes TO ${role}`);
@@ -191,7 +193,7 @@ test('without the right to update the two columns a worker pauses with the cause
   const orders = table({ after: () => undefined }, uri.href, 'Version');
   try {
     await assert.rejects(orders.probe(), /42501: permission denied/);
-    await admin.query(`GRANT UPDATE (status, version) ON changes TO ${role}`);
+    await admin.query(told.replace('orders', 'changes').replace('order_cache_workers', role));
     await orders.probe();
     await orders.write([change('a', '2')]);
     assert.deepEqual(await rows(), ['a SENT 2']);

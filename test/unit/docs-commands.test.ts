@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { globSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { customResourceDefinition } from '../../api/crd.ts';
+import { ABANDON_ANNOTATION, ADOPT_ANNOTATION, CATCH_UP_ANNOTATION, catchUpKey } from '../../api/names.ts';
+import { inputCheck } from '../../cdk8s/input-check.ts';
+import { installSchema } from '../../cdk8s/values-schema.ts';
+import { fences, PAGES, ROOT, read } from '../fixtures/docs-pages.ts';
+
+/** Commands of the pages, as far as they name what is ours; and where each snippet of a page is tested. */
+
+/** By page and language. What has no language is a command or its output. */
+const TESTED: Readonly<Record<string, string>> = {
+  'README.md yaml': 'test/unit/docs-policies.test.ts',
+  'README.md': 'test/unit/docs-commands.test.ts',
+  'charts/order-cache-operator/README.md sh': 'test/unit/docs-commands.test.ts',
+  'docs/confirmation.md json': 'test/unit/docs-reasons.test.ts',
+  'docs/confirmation.md ts': 'test/integration/docs-code.test.ts',
+  'docs/confirmation.md yaml': 'test/unit/docs-policies.test.ts',
+  'docs/events.md http': 'test/unit/event-docs.test.ts',
+  'docs/events.md json': 'test/unit/event-docs.test.ts',
+  'docs/events.md yaml': 'test/unit/event-docs.test.ts',
+  'docs/outbox.md sql': 'test/integration/outbox-docs.test.ts',
+  'docs/protocol.md': 'test/unit/protocol-page.test.ts',
+  'docs/protocol.md json': 'test/unit/protocol-page.test.ts',
+  'docs/protocol.md lua': 'test/unit/protocol-page.test.ts',
+  'docs/rights.md': 'test/unit/docs-rights.test.ts',
+  'docs/rights.md sql': 'test/integration/worker-orders-write.test.ts',
+  'docs/runbooks/catch-up.md': 'test/unit/docs-commands.test.ts',
+  'docs/runbooks/not-ready.md': 'test/unit/docs-commands.test.ts',
+  'docs/testing.md': 'test/unit/docs-links.test.ts',
+  'test/cluster/README.md': 'test/unit/docs-links.test.ts',
+};
+
+/** Pictures. */
+const UNTESTED = ['docs/architecture.md mermaid', 'docs/model.md'];
+
+const columns = customResourceDefinition().spec.versions[0]?.additionalPrinterColumns ?? [];
+const mistakes = inputCheck(installSchema);
+
+/** As Helm reads `--set`: `a.b=c`, `a[0].b=c`. */
+function valuesOf(command: string): unknown {
+  const values: Record<string, unknown> = {};
+  for (const [, path = '', value = ''] of command.matchAll(/--set '?([\w.[\]]+)=([^\s']+)/g)) {
+    const [last = '', ...outer] = path.split('.').reverse();
+    const inner = outer.reduce<unknown>(
+      (made, name) => (name.endsWith('[0]') ? { [name.slice(0, -3)]: [made] } : { [name]: made }),
+      { [last]: value },
+    );
+    Object.assign(values, inner);
+  }
+  return values;
+}
+
+const commands = (pattern: RegExp) =>
+  PAGES.flatMap((page) =>
+    fences(read(page)).flatMap(({ content }) =>
+      [...content.replaceAll('\\\n', ' ').matchAll(pattern)].map(([command]) => ({ page, command })),
+    ),
+  );
+
+describe('commands of the pages', () => {
+  it('annotate policies as the operator reads it', () => {
+    const found = commands(/^kubectl annotate ocp \S+ .*$/gm);
+    const names = found.map(({ command }) => /(ordercache\.io\/[\w-]+)=/.exec(command)?.[1]);
+    assert.deepEqual(names.sort(), [ABANDON_ANNOTATION, ADOPT_ANNOTATION, CATCH_UP_ANNOTATION].sort());
+  });
+
+  it('install the chart with values that it has', () => {
+    const found = commands(/^helm install .*$/gm);
+    assert.equal(found.length, 2);
+    for (const { page, command } of found) {
+      const values = valuesOf(command);
+      assert.ok(Object.keys(values as object).length > 1);
+      assert.deepEqual(mistakes(values), [], page);
+      const chart = /charts\/\S+/.exec(command)?.[0];
+      assert.deepEqual(globSync(`${chart}/Chart.yaml`, { cwd: ROOT }), [`${chart}/Chart.yaml`]);
+    }
+  });
+
+  it('build the image from a file that is there', () => {
+    const files = commands(/docker build -f (\S+)/g).map(({ command }) => command.split(' ').at(-1) ?? '');
+    assert.deepEqual(
+      files.map((file) => globSync(file, { cwd: ROOT })),
+      [['Containerfile']],
+    );
+  });
+
+  it('delete the key in which the catch-up is kept', () => {
+    const found = commands(/^redis-cli DEL .*$/gm).map(({ command }) => command);
+    assert.deepEqual(found, [`redis-cli DEL ${catchUpKey('order:')}`]);
+  });
+
+  it('show the columns that kubectl shows', () => {
+    const heads = commands(/^NAME +READY .*$/gm).map(({ command }) => command.split(/ {2,}/));
+    assert.deepEqual(heads, [['NAME', ...columns.map(({ name }) => name)]]);
+  });
+});
+
+describe('each snippet of a page', () => {
+  const found = PAGES.flatMap((page) =>
+    fences(read(page)).map(({ language }) => `${page} ${language}`.trim()),
+  );
+
+  it('has a test', () => {
+    assert.deepEqual([...new Set(found)].sort(), [...Object.keys(TESTED), ...UNTESTED].sort());
+  });
+
+  for (const [snippet, test] of Object.entries(TESTED))
+    it(`${snippet} is read by ${test}`, () => {
+      const [page = ''] = snippet.split(' ');
+      const text = read(test);
+      const name = page.split('/').at(-1) ?? '';
+      assert.ok(text.includes(name) || text.includes('PAGES'), `${test} does not read ${page}`);
+    });
+});
