@@ -7,7 +7,10 @@ export interface WorkQueueOptions {
   readonly clock: Clock;
   /** Keys worked on at the same time. */
   readonly concurrency: number;
-  /** Delay after the nth failure in a row of a key: `initial * 2^(n-1)`, at most `max`, in milliseconds. */
+  /**
+   * Delay after the nth failure in a row of a key: `initial * 2^(n-1)`, at most `max`, in milliseconds. A failure that
+   * came before the last delay was over does not count: news of a key must not make it wait longer.
+   */
   readonly backoff: { readonly initial: number; readonly max: number };
   /** Spreads delays: 0 to 1. */
   readonly random: () => number;
@@ -19,6 +22,8 @@ interface Entry {
   /** Added while it ran, or waiting for a free place. */
   due: boolean;
   failures: number;
+  /** Added before its wait was over. */
+  hurried: boolean;
   cancelTimer: (() => void) | undefined;
 }
 
@@ -50,6 +55,7 @@ export class WorkQueue {
   add(key: string): void {
     if (this.#stopped) return;
     const entry = this.#entry(key);
+    if (entry.cancelTimer) entry.hurried = true;
     entry.cancelTimer?.();
     entry.cancelTimer = undefined;
     entry.due = true;
@@ -71,7 +77,7 @@ export class WorkQueue {
   #entry(key: string): Entry {
     const known = this.#entries.get(key);
     if (known) return known;
-    const entry: Entry = { running: false, due: false, failures: 0, cancelTimer: undefined };
+    const entry: Entry = { running: false, due: false, failures: 0, hurried: false, cancelTimer: undefined };
     this.#entries.set(key, entry);
     return entry;
   }
@@ -97,12 +103,14 @@ export class WorkQueue {
   }
 
   async #attempt(key: string, entry: Entry): Promise<number | undefined> {
+    const { hurried } = entry;
+    entry.hurried = false;
     try {
       const { again } = await this.#process(key);
       entry.failures = 0;
       return again;
     } catch (error) {
-      entry.failures += 1;
+      entry.failures = hurried ? Math.max(1, entry.failures) : entry.failures + 1;
       this.#options.onFailure(key, error, entry.failures);
       return this.#backoff(entry.failures);
     }
@@ -116,8 +124,17 @@ export class WorkQueue {
 
   #reschedule(key: string, entry: Entry, delay: number | undefined): void {
     if (this.#stopped) return;
-    if (entry.due) this.#ready.add(key);
-    else if (delay !== undefined) entry.cancelTimer = this.#options.clock.after(delay, () => this.add(key));
+    if (entry.due) {
+      entry.hurried = true;
+      this.#ready.add(key);
+    } else if (delay !== undefined) entry.cancelTimer = this.#after(delay, key, entry);
     else if (entry.failures === 0) this.#entries.delete(key);
+  }
+
+  #after(delay: number, key: string, entry: Entry): () => void {
+    return this.#options.clock.after(delay, () => {
+      entry.cancelTimer = undefined;
+      this.add(key);
+    });
   }
 }

@@ -92,6 +92,26 @@ test('a failing key waits longer each time up to the greatest delay, and others 
   );
 });
 
+test('news of a failing key is looked at at once, and does not make it wait longer', async () => {
+  const { queue, begun, clock, fail, failures } = scene();
+  queue.add('a');
+  await fail('a');
+  for (let news = 0; news < 5; news += 1) {
+    await clock.by(50);
+    queue.add('a');
+    await fail('a');
+  }
+  queue.add('a');
+  queue.add('a');
+  await fail('a');
+  await fail('a');
+  assert.deepEqual([begun.length, failures.at(-1)], [8, ['a', 1]]);
+  await clock.by(100);
+  assert.equal(begun.length, 9, 'after the first delay');
+  await fail('a');
+  assert.deepEqual(failures.at(-1), ['a', 2]);
+});
+
 test('success forgets the failures', async () => {
   const { queue, begun, clock, fail, done } = scene();
   queue.add('a');
