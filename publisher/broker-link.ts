@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { type ChannelModel, type ConfirmChannel, connect, credentials } from 'amqplib';
 import { within } from './deadline.ts';
 import type { BrokerAddress } from './options.ts';
@@ -28,8 +27,8 @@ export class BrokerLink {
   readonly #address: BrokerAddress;
   readonly #events: LinkEvents;
   readonly #closing = new AbortController();
-  /** Has nothing to wait for any more, whatever the broker says. */
-  readonly #closed = new AbortController();
+  /** Ends the session, whatever the broker says. */
+  #giveUp: () => void = () => {};
   #connection: ChannelModel | undefined;
   readonly #ended: Promise<void>;
 
@@ -58,7 +57,10 @@ export class BrokerLink {
       if (this.#closing.signal.aborted) return;
       const closed = this.#serve(channel);
       isUp();
-      await Promise.race([closed, once(this.#closed.signal, 'abort')]);
+      const givenUp = new Promise<void>((resolve) => {
+        this.#giveUp = resolve;
+      });
+      await Promise.race([closed, givenUp]);
     } finally {
       this.#connection = undefined;
       await closeQuietly(connection);
@@ -88,7 +90,7 @@ export class BrokerLink {
   async close(): Promise<void> {
     this.#closing.abort();
     if (this.#connection) await closeQuietly(this.#connection);
-    this.#closed.abort();
+    this.#giveUp();
     await this.#ended;
   }
 }
