@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { parseAllDocuments } from 'yaml';
 import { policies } from '../../docs/examples/cdk8s-app.ts';
+import { fence, read } from '../fixtures/docs-pages.ts';
 import { dryRun, installDefinition, type Kubectl, makeNamespace, openKubectl } from './kubectl.ts';
 
 const directory = join(import.meta.dirname, '../../docs/examples');
@@ -45,6 +46,11 @@ describe('the API server accepts', () => {
       for (const { metadata } of known) assert.ok(said.includes(`"name": "${metadata.name}"`), said);
     });
   }
+
+  it('the policy of README.md', async () => {
+    const policy = objectsOf(fence(read('README.md'), 'yaml'));
+    assert.match(await dryRun(kubectl, policy.map(here)), /"name": "orders"/);
+  });
 
   it('what the cdk8s example makes', async () => {
     const made = objectsOf(policies([{ namespace: 'any', maxReplicas: 3 }]));
