@@ -27,6 +27,7 @@ export const CONDITION_REASONS = [
   'QueueConflict',
   'KeyPrefixConflict',
   'ObjectConflict',
+  'ApplyFailed',
   // RabbitMQ
   'TopologyDeclared',
   'BrokerUnavailable',

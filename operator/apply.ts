@@ -1,12 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
-import { workerObjectName } from '../api/names.ts';
+import { maintenanceObjectName, workerObjectName } from '../api/names.ts';
 import type { DesiredObject } from './desired.ts';
 import { type Difference, differenceOf } from './difference.ts';
-import { KubernetesError } from './kubernetes-client.ts';
 import { DEPLOYMENT, type Deployment, type KubernetesObject } from './kubernetes-objects.ts';
 import { type Seen, slotOf } from './observe.ts';
+import { type Refused, refusedBy } from './refusals.ts';
 import { mayRoll } from './rollout-gate.ts';
-import type { Refusal } from './situation.ts';
 import type { World } from './world.ts';
 
 /** What stands between an owned object and what it should be. */
@@ -17,7 +16,8 @@ export interface Step {
 
 export interface Applied {
   readonly foreignObjects: readonly string[];
-  readonly refusal: Refusal | undefined;
+  /** Later objects have not been applied because of it. */
+  readonly refused: Refused | undefined;
   /** The worker Deployment as it is now, if it is ours. */
   readonly deployment: Deployment | undefined;
   /** The maintenance Deployment as it is now, if it is ours. */
@@ -33,14 +33,17 @@ export function stepsTo(desired: readonly DesiredObject[], { policy, found }: Se
   }));
 }
 
-/** Applies what differs. What is not ours is left alone; what the API server refuses is reported, not thrown. */
+/**
+ * Applies what differs. What is not ours is left alone. What the API server refuses is reported, not thrown, unless it
+ * may be over with the next pass.
+ */
 export async function applySteps(world: World, seen: Seen, steps: readonly Step[]): Promise<Applied> {
   const foreignObjects: string[] = [];
   let { deployment, maintenance } = seen;
   let held = false;
-  try {
-    for (const { desired, difference } of steps) {
-      const { kind, object } = desired;
+  for (const { desired, difference } of steps) {
+    const { kind, object } = desired;
+    try {
       if (difference.kind === 'Foreign') {
         foreignObjects.push(`${kind.kind} ${object.metadata.name} (controlled by ${difference.controller})`);
       } else if (difference.kind === 'Same') {
@@ -62,15 +65,22 @@ export async function applySteps(world: World, seen: Seen, steps: readonly Step[
           maintenance = now;
         }
       }
+    } catch (error) {
+      const subject = isMaintenance(seen, desired) ? 'Maintenance' : 'Workers';
+      const refused = refusedBy(error, world, seen, slotOf(kind, object.metadata.name), subject);
+      return { foreignObjects, deployment, maintenance, held, refused };
     }
-  } catch (error) {
-    return { foreignObjects, deployment, maintenance, held, refusal: refusalOf(error) };
   }
-  return { foreignObjects, deployment, maintenance, held, refusal: undefined };
+  seen.memory.failing = undefined;
+  return { foreignObjects, deployment, maintenance, held, refused: undefined };
 }
 
 function isWorkers({ policy }: Seen, { kind, object }: DesiredObject): boolean {
   return kind === DEPLOYMENT && object.metadata.name === workerObjectName(policy.metadata.name);
+}
+
+function isMaintenance({ policy }: Seen, { kind, object }: DesiredObject): boolean {
+  return kind === DEPLOYMENT && object.metadata.name === maintenanceObjectName(policy.metadata.name);
 }
 
 /** Its pods are the same as before: a number of replicas in the spec, as an HPA sets it, changes nothing else. */
@@ -126,13 +136,4 @@ async function tellRepair(
     action: 'Apply',
     note: `${target} was restored: ${what}`,
   });
-}
-
-/** Rethrows what is not a refusal of the object itself. */
-function refusalOf(error: unknown): Refusal {
-  if (!(error instanceof KubernetesError)) throw error;
-  const { failure, message } = error;
-  if (failure === 'Invalid') return { reason: 'InvalidSpec', message };
-  if (failure !== 'Forbidden') throw error;
-  return { reason: /quota/i.test(message) ? 'QuotaExceeded' : 'WorkersUnavailable', message };
 }

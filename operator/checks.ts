@@ -23,10 +23,10 @@ const PRECONDITIONS: readonly Check[] = [secretsUsable, nothingClaimedByOlder];
 /** What must be right for Ready, in the order in which it is worth telling. */
 const CHECKS: readonly Check[] = [
   ...PRECONDITIONS,
+  objectsAccepted,
   topologyDeclared,
   ttlPublished,
   objectsOurs,
-  objectsAccepted,
   workersRolledOut,
   workersConsume,
   deadLettersFit,
@@ -85,7 +85,7 @@ function objectsOurs({ foreignObjects }: Situation): Finding | undefined {
 
 function objectsAccepted({ refusal }: Situation): Finding | undefined {
   if (refusal === undefined) return undefined;
-  return { about: 'WorkersReady', ...refusal, outlook: 'Stalls' };
+  return { ...refusal, outlook: refusal.reason === 'ApplyFailed' ? 'Progresses' : 'Stalls' };
 }
 
 function workersRolledOut({ rollout }: Situation): Finding | undefined {

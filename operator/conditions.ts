@@ -84,11 +84,13 @@ function ofSuspended(isReady: boolean): readonly Statement[] {
  * it was about. Objects that this pass has not compared with the policy are no evidence for it once it was edited.
  */
 function details(situation: Situation, found: readonly Finding[]): readonly Statement[] {
+  const { rollout, maintenance, applied, standing } = situation;
   const evidence = {
     TopologyReady: situation.topology?.kind === 'Declared',
     CacheReady: situation.ttl?.kind === 'Published',
-    WorkersReady: situation.rollout.kind === 'Done' && isCompared(situation, 'WorkersReady'),
-    MaintenanceReady: situation.maintenance.kind === 'Done' && isCompared(situation, 'MaintenanceReady'),
+    WorkersReady: rollout.kind === 'Done' && (applied !== 'Nothing' || standing.has('WorkersReady')),
+    MaintenanceReady:
+      maintenance.kind === 'Done' && (applied === 'Everything' || standing.has('MaintenanceReady')),
   };
   return (['TopologyReady', 'CacheReady', 'WorkersReady', 'MaintenanceReady'] as const).map((type) => {
     const finding = found.find(({ about }) => about === type);
@@ -96,10 +98,6 @@ function details(situation: Situation, found: readonly Finding[]): readonly Stat
     const [reason, message] = WHEN_TRUE[type];
     return evidence[type] ? { type, status: 'True', reason, message } : asBefore(situation, type);
   });
-}
-
-function isCompared({ applied, standing }: Situation, type: ConditionType): boolean {
-  return applied || standing.has(type);
 }
 
 function asBefore({ policy, standing }: Situation, type: ConditionType): Statement {

@@ -38,6 +38,8 @@ export interface Memory {
   readonly left: Map<string, readonly string[]>;
   /** Owned objects that this process has seen in place, by `<kind> <name>`. */
   readonly inPlace: Set<string>;
+  /** The object that was not accepted last, as `<kind> <name>`, and since when (monotonic milliseconds) and how often in a row. */
+  failing: { readonly target: string; readonly since: number; readonly failures: number } | undefined;
   /** By type of condition; undefined until the policy's status has been read. */
   statements: Map<StatedType, Stated> | undefined;
 }
@@ -63,6 +65,7 @@ export class Memories {
       queueLostAt: undefined,
       left: new Map(),
       inPlace: new Set(),
+      failing: undefined,
       statements: undefined,
     };
     this.#byUid.set(policyUid, fresh);

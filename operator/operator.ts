@@ -192,7 +192,8 @@ export class Operator {
     const deployment = this.#world.stores.deployments.get(`${namespace}/${workerObjectName(name)}`);
     if (policy.spec.scaling.mode !== 'Auto' || policy.spec.suspend || deletionTimestamp !== undefined)
       return false;
-    if (memory.decision === undefined || deployment === undefined) return false;
+    // A pass that failed is repeated with backoff; asking for it each second would override that.
+    if (memory.decision === undefined || deployment === undefined || memory.failing) return false;
     return decideReplicas(this.#world, { policy, memory, deployment }).replicas !== deployment.spec?.replicas;
   }
 }

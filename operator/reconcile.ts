@@ -10,6 +10,7 @@ import { configFile } from './desired-config.ts';
 import { addFinalizer, hasFinalizer } from './finalizer.ts';
 import { observe, type Seen } from './observe.ts';
 import { declareOutside, queueLostAtOf, untilAsked } from './outside.ts';
+import { type Refused, writePolicy } from './refusals.ts';
 import { release } from './release.ts';
 import { decideReplicas, scaled, settleScalingSpec } from './replicas.ts';
 import { report } from './report.ts';
@@ -33,7 +34,10 @@ export async function reconcile(world: World, key: string): Promise<Next> {
 
   const before = situationOf(world, seen);
   if (seen.policy.spec.suspend || obstacle(before)) return report(world, seen, before, AGAIN_MS);
-  if (!hasFinalizer(seen.policy)) await addFinalizer(world, seen.policy);
+  if (!hasFinalizer(seen.policy)) {
+    const refused = await writePolicy(world, seen, () => addFinalizer(world, seen.policy));
+    if (refused) return conclude(world, seen, before, AGAIN_MS, refused);
+  }
 
   const [topology, ttl] = await declareOutside(world, seen);
   const route = routeOf(seen.policy, topology, seen.configured);
@@ -41,7 +45,9 @@ export async function reconcile(world: World, key: string): Promise<Next> {
     return report(world, seen, { ...before, topology, ttl }, untilAsked(world, seen, AGAIN_MS));
 
   sample(world, seen, route);
-  await settleScalingSpec(world, seen);
+  const unsettled = await writePolicy(world, seen, () => settleScalingSpec(world, seen));
+  if (unsettled) return conclude(world, seen, { ...before, topology, ttl }, AGAIN_MS, unsettled);
+
   const decision = decideReplicas(world, seen);
   const config = configFile(seen.policy, route);
   const lostAt = queueLostAtOf(seen);
@@ -49,13 +55,32 @@ export async function reconcile(world: World, key: string): Promise<Next> {
   const applied = await applySteps(world, seen, stepsTo(desired, seen));
   await scaled(world, seen, applied.deployment);
 
-  const { foreignObjects, refusal } = applied;
+  const { foreignObjects, refused } = applied;
   const rollout = rolloutOf(applied.deployment, config.hash, seen.memory.templateGeneration);
   const maintenance = rolloutOf(applied.maintenance, config.hash);
-  const done = { topology, ttl, foreignObjects, refusal, rollout, maintenance, decision };
-  const after = { ...situationOf(world, seen), ...done, applied: refusal === undefined };
+  const done = { topology, ttl, foreignObjects, rollout, maintenance, decision, applied: extentOf(refused) };
+  const after = { ...situationOf(world, seen), ...done };
   const again = untilAsked(world, seen, applied.held || !decision.active ? SOON_MS : AGAIN_MS);
-  return report(world, { ...seen, deployment: applied.deployment }, after, again);
+  return conclude(world, { ...seen, deployment: applied.deployment }, after, again, refused);
+}
+
+/** What was refused and may heal is told first, then thrown. */
+async function conclude(
+  world: World,
+  seen: Seen,
+  situation: Situation,
+  again: number,
+  refused: Refused | undefined,
+): Promise<Next> {
+  const next = await report(world, seen, { ...situation, refusal: refused?.refusal }, again);
+  if (refused?.retry) throw refused.retry;
+  return next;
+}
+
+/** The maintenance pod comes last. */
+function extentOf(refused: Refused | undefined): Situation['applied'] {
+  if (refused === undefined) return 'Everything';
+  return refused.refusal.about === 'MaintenanceReady' ? 'Workers' : 'Nothing';
 }
 
 /** What is known before anything has been done in this pass. */
@@ -77,6 +102,6 @@ function situationOf(world: World, seen: Seen): Situation {
     observation: world.sampler.view(policy.metadata.uid),
     decision: memory.decision,
     standing: standingStatements(world.installation, seen),
-    applied: false,
+    applied: 'Nothing',
   };
 }

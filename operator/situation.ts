@@ -1,3 +1,4 @@
+import type { ConditionReason } from '../api/conditions.ts';
 import type { OrderCachePolicy } from '../api/policy.ts';
 import type { Conflict } from './conflicts.ts';
 import type { Observation } from './observation.ts';
@@ -7,7 +8,12 @@ import type { ScaleDecision } from './scaling-decision.ts';
 import type { Statements } from './statements.ts';
 
 export interface Refusal {
-  readonly reason: 'InvalidSpec' | 'QuotaExceeded' | 'WorkersUnavailable';
+  /** The condition that is False because of it. */
+  readonly about: 'WorkersReady' | 'MaintenanceReady';
+  readonly reason: Extract<
+    ConditionReason,
+    'InvalidSpec' | 'QuotaExceeded' | 'WorkersUnavailable' | 'MaintenanceUnavailable' | 'ApplyFailed'
+  >;
   readonly message: string;
 }
 
@@ -21,7 +27,7 @@ export interface Situation {
   readonly ttl: TtlResult | undefined;
   /** Objects of our names that others control. */
   readonly foreignObjects: readonly string[];
-  /** Why the API server does not accept an owned object. */
+  /** Why the API server does not accept an owned object, or what the operator writes to the policy. */
   readonly refusal: Refusal | undefined;
   readonly rollout: Rollout;
   /** Of the maintenance pod. */
@@ -31,6 +37,6 @@ export interface Situation {
   readonly decision: ScaleDecision | undefined;
   /** What was said earlier and is about what the policy declares now. */
   readonly standing: Statements;
-  /** The owned objects have been compared with the policy in this pass, and applied where they differed. */
-  readonly applied: boolean;
+  /** What has been compared with the policy in this pass, and applied where it differed. */
+  readonly applied: 'Nothing' | 'Workers' | 'Everything';
 }

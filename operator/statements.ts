@@ -60,8 +60,8 @@ export function keepStatements(
   const isSeen = {
     TopologyReady: topology !== undefined,
     CacheReady: ttl !== undefined,
-    WorkersReady: applied,
-    MaintenanceReady: applied,
+    WorkersReady: applied !== 'Nothing',
+    MaintenanceReady: applied === 'Everything',
   };
   for (const type of TYPES.filter((one) => isSeen[one])) {
     const statement = statementIn(status, type, policy.metadata.generation);

@@ -84,7 +84,7 @@ function statusWith(
     observation,
     decision: undefined,
     standing: new Map(),
-    applied: false,
+    applied: 'Nothing',
   } as const;
   return statusOf(situation, undefined, 'q', '2026-11-22T10:00:00Z');
 }

@@ -45,7 +45,7 @@ const well: Situation = {
   observation,
   decision: undefined,
   standing: new Map(),
-  applied: true,
+  applied: 'Everything',
 };
 const problem = (reason: Problem['reason'], retryable: boolean): Problem => ({
   kind: 'Problem',
@@ -96,8 +96,17 @@ const situations: readonly [string, Partial<Situation>, string][] = [
   ],
   [
     'the API server refuses the pods',
-    { refusal: { reason: 'InvalidSpec', message: 'm' } },
+    { refusal: { about: 'WorkersReady', reason: 'InvalidSpec', message: 'm' } },
     'InvalidSpec: Stalled TopologyReady CacheReady',
+  ],
+  [
+    'an object cannot be written, and Redis is away',
+    {
+      refusal: { about: 'WorkersReady', reason: 'ApplyFailed', message: 'm' },
+      ttl: problem('RedisUnavailable', true),
+      applied: 'Nothing',
+    },
+    'ApplyFailed: Reconciling TopologyReady',
   ],
   [
     'workers roll',
@@ -152,7 +161,7 @@ const suspended = (standing: Statements): Situation => ({
   ttl: undefined,
   policy: policyWith({ spec: { suspend: true } }),
   standing,
-  applied: false,
+  applied: 'Nothing',
 });
 
 test('a suspended policy stays Ready by what was last seen, as far as that is about its present spec', () => {
@@ -173,7 +182,13 @@ test('a suspended policy stays Ready by what was last seen, as far as that is ab
 
 test('a policy that may not be acted for keeps no statement about an earlier spec', () => {
   const problems = [problem('SecretNotFound', false)];
-  const blocked = { ...well, secretProblems: problems, topology: undefined, ttl: undefined, applied: false };
+  const blocked = {
+    ...well,
+    secretProblems: problems,
+    topology: undefined,
+    ttl: undefined,
+    applied: 'Nothing',
+  } as const;
   assert.equal(told(blocked, 'CacheReady'), 'Unknown Pending');
   assert.equal(told({ ...blocked, standing: said(['CacheReady']) }, 'CacheReady'), 'True Ready');
 });
@@ -309,6 +324,11 @@ const maintenances: readonly [string, Partial<Situation>, string][] = [
     'cannot be started',
     { maintenance: { kind: 'Failing', reason: 'WorkersUnavailable', message: 'm' } },
     'False MaintenanceUnavailable',
+  ],
+  [
+    'cannot be written',
+    { refusal: { about: 'MaintenanceReady', reason: 'ApplyFailed', message: 'm' }, applied: 'Workers' },
+    'False ApplyFailed',
   ],
   ['fails at the catch-up', maintenanceSays('Failed'), 'False CatchUpFailed'],
   ['waits for Redis', maintenanceSays('Idle', ['RedisUnavailable']), 'False MaintenancePaused'],

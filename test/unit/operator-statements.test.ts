@@ -15,8 +15,8 @@ const INSTALLATION = {
   logLevel: 'info',
 };
 const ALL = ['CacheReady', 'MaintenanceReady', 'TopologyReady', 'WorkersReady'];
-const LOOKED = { topology: {}, ttl: {}, applied: true } as unknown as Situation;
-const NOT_LOOKED = { topology: undefined, ttl: undefined, applied: false } as unknown as Situation;
+const LOOKED = { topology: {}, ttl: {}, applied: 'Everything' } as unknown as Situation;
+const NOT_LOOKED = { topology: undefined, ttl: undefined, applied: 'Nothing' } as unknown as Situation;
 
 const statusAt = (observedGeneration: number, status: 'True' | 'False' = 'True') => ({
   conditions: CONDITION_TYPES.map((type) => ({
