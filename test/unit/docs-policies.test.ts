@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parse } from 'yaml';
 import { customResourceDefinition } from '../../api/crd.ts';
+import { eventDecoder } from '../../api/event-decode.ts';
 import { policySpec } from '../../api/policy-spec.ts';
 import { inputCheck } from '../../cdk8s/input-check.ts';
+import { eventSettings } from '../../publisher/options.ts';
 import { fence, PAGES, read, words } from '../fixtures/docs-pages.ts';
 
 /** What the pages say of policies: their YAML, and each field, value and default that they name. */
@@ -59,6 +61,34 @@ describe('the YAML of a policy', () => {
     assert.equal(defaults.length, 2);
     for (const [, name, value = ''] of defaults)
       assert.deepEqual(fieldAt(`spec.confirmation.${name}`)?.default, parse(value), name);
+  });
+});
+
+/** The paths of values that are not the default of their field. */
+function departures(schema: Schema | undefined, value: unknown, path: string): string[] {
+  if (Array.isArray(value)) return value.flatMap((each) => departures(schema?.items, each, path));
+  if (typeof value === 'object' && value !== null)
+    return Object.entries(value).flatMap(([name, inner]) =>
+      departures(schema?.properties?.[name], inner, `${path}.${name}`),
+    );
+  return schema?.default === undefined || schema.default === value ? [] : [path];
+}
+
+describe('docs/examples/orders.yaml', () => {
+  it('has defaults where it does not say something else', () => {
+    const said = ['spec.rabbitmq.exchanges.managementPolicy', 'spec.rabbitmq.bindings.routingKey'];
+    assert.deepEqual(new Set(departures(fieldAt('spec'), orders.spec, 'spec')), new Set(said));
+    const { versionPointer, ...event } = orders.spec.event;
+    assert.equal(versionPointer, '/version');
+    assert.deepEqual(eventSettings(), event);
+  });
+});
+
+describe('the event in README.md', () => {
+  it('is one for a policy that says nothing of events', () => {
+    const [, event = ''] = /`(\{"orderId"[^`]+\})`/.exec(read('README.md')) ?? [];
+    const decoded = eventDecoder(eventSettings())(Buffer.from(event), {});
+    assert.equal(decoded.kind, 'Event', JSON.stringify(decoded));
   });
 });
 
