@@ -128,7 +128,8 @@ function conditions(status: Schema): string {
   const types = status.properties?.conditions?.items?.properties?.type?.enum ?? [];
   return (
     `Types: ${types.map(code).join(', ')}. \`Ready\` is the summary; \`Reconciling\` and \`Stalled\` mean what ` +
-    `kstatus says. Each has \`observedGeneration\`, a message, and one of these reasons:\n\n` +
+    `kstatus says. Each has \`observedGeneration\`, a message, and one of these reasons ([what they mean, and what to ` +
+    `do](runbooks/not-ready.md#reasons)):\n\n` +
     `${CONDITION_REASONS.map((reason) => `- ${code(reason)}`).join('\n')}\n\n${WHILE_SUSPENDED}`
   );
 }
