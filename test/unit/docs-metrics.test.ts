@@ -1,101 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { MaintenanceReport } from '../../api/maintenance.ts';
-import { OUTCOMES, type WorkerReport } from '../../api/worker-report.ts';
-import { MaintenanceMetrics } from '../../maintenance/metrics.ts';
-import { Metrics } from '../../operator/metrics.ts';
-import { WorkerMetrics } from '../../worker/metrics.ts';
+import { OUTCOMES } from '../../api/worker-report.ts';
 import { PAGES, read, rows, section, words } from '../fixtures/docs-pages.ts';
+import {
+  FROM_NODE,
+  maintenanceMetrics,
+  metricsIn,
+  operatorMetrics,
+  workerMetrics,
+} from './metrics-scraped.ts';
 
 /** docs/metrics.md names each metric of the three programs, with its labels and their values, and no other. */
 
 const page = read('docs/metrics.md');
-
-interface Metric {
-  readonly type: string;
-  /** Values by label, without those of a histogram, of Node.js and of the policy. */
-  readonly labels: Readonly<Record<string, readonly string[]>>;
-}
-
-function workers(): Promise<string> {
-  const report: WorkerReport = {
-    policyUid: 'uid',
-    configHash: 'hash',
-    startedAt: '2026-11-22T10:00:00Z',
-    state: 'Consuming',
-    pausedBecause: [],
-    inFlight: 0,
-    prefetchCount: 1,
-    acknowledged: 0,
-    outcomes: {
-      updated: 0,
-      invalidated: 0,
-      absent: 0,
-      unchanged: 0,
-      unseen: 0,
-      retried: 0,
-      'dead-lettered': 0,
-    },
-    ttlRevision: null,
-  };
-  return new WorkerMetrics(() => report).text();
-}
-
-function maintenance(): Promise<string> {
-  const report: MaintenanceReport = {
-    policyUid: 'uid',
-    configHash: 'hash',
-    startedAt: '2026-11-22T10:00:00Z',
-    state: 'Running',
-    pausedBecause: [],
-    catchUp: {
-      state: 'Idle',
-      trigger: null,
-      startedAt: null,
-      completedAt: null,
-      orders: 0,
-      updated: 0,
-      dropped: 0,
-    },
-    relay: null,
-  };
-  return new MaintenanceMetrics(() => report).text();
-}
-
-function operator(): Promise<string> {
-  const metrics = new Metrics({
-    queueDepth: () => 0,
-    watchAges: () => new Map([['Pod', 0]]),
-    isLeader: () => true,
-  });
-  metrics.reconciled('success', 1);
-  metrics.reconciled('error', 1);
-  metrics.repaired('Deployment');
-  metrics.leftOver('shop', 1);
-  metrics.watchFailed('Pod');
-  return metrics.registry.metrics();
-}
-
-const FROM_NODE = /_(process|nodejs)_/;
-const UNTOLD = ['le', 'namespace', 'policy'];
-
-function metricsIn(text: string): Map<string, Metric> {
-  const types = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].filter(([, name = '']) => !FROM_NODE.test(name));
-  return new Map(types.map(([, name = '', type = '']) => [name, { type, labels: labelsIn(text, name) }]));
-}
-
-function labelsIn(text: string, name: string): Metric['labels'] {
-  const samples = [...text.matchAll(new RegExp(`^${name}(?:_bucket)?{(.*)}`, 'gm'))].map(
-    ([, inner = '']) => inner,
-  );
-  const found = samples.flatMap((inner) => [...inner.matchAll(/(\w+)="([^"]*)"/g)]);
-  const labels: Record<string, string[]> = {};
-  for (const [, label = '', value = ''] of found) {
-    if (UNTOLD.includes(label) && name !== 'ordercache_operator_leftovers_total') continue;
-    labels[label] = [...new Set([...(labels[label] ?? []), value])];
-  }
-  return labels;
-}
 
 interface Documented {
   readonly name: string;
@@ -113,9 +30,9 @@ function documented(heading: string, prefix: string): Documented[] {
 }
 
 const PROGRAMS = [
-  { heading: 'Operator', prefix: 'ordercache_operator_', text: await operator() },
-  { heading: 'Workers', prefix: 'ordercache_worker_', text: await workers() },
-  { heading: 'Maintenance pods', prefix: 'ordercache_maintenance_', text: await maintenance() },
+  { heading: 'Operator', prefix: 'ordercache_operator_', text: await operatorMetrics() },
+  { heading: 'Workers', prefix: 'ordercache_worker_', text: await workerMetrics() },
+  { heading: 'Maintenance pods', prefix: 'ordercache_maintenance_', text: await maintenanceMetrics() },
 ];
 const registered = new Map(PROGRAMS.flatMap(({ text }) => [...metricsIn(text)]));
 
