@@ -107,7 +107,8 @@ process.on('disconnect', () => process.exit(0));
 setInterval(() => {
   const report: ReadsReport = { hits: Float64Array.from(hits), reads, failures, backwards };
   hits = [];
-  process.send?.(report);
+  // The parent may be gone at this moment.
+  process.send?.(report, () => undefined);
 }, 200);
 const random = seededRandom(settings.seed);
 const read = settings.naive ? naiveReader(random) : ownReader();

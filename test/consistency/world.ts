@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectRedis } from '../../cache/connect.ts';
 import { publishTtlTable } from '../../cache/ttl-table-redis.ts';
+import { PATIENT } from '../integration/cache-world.ts';
 import { startWorker, type WorkerProcess } from '../integration/worker-process.ts';
 import { type Stage, setStage } from '../integration/worker-stage.ts';
 import { type OwnRedis, ownRedis, type Scope } from '../servers/index.ts';
@@ -53,7 +54,7 @@ export class World {
   async publishTtl(): Promise<void> {
     this.#revision += 1;
     const policy = { owner: 'default/test/orders', uid: 'uid', revision: this.#revision };
-    const connection = connectRedis({ uri: this.redis.uri });
+    const connection = connectRedis({ uri: this.redis.uri }, PATIENT);
     try {
       await connection.ready();
       const table = { state: 'Active', ...policy, ...TTL, versionSource: 'orders.version' } as const;
