@@ -112,10 +112,11 @@ describe('an event that no broker takes', () => {
     for (let n = 0; n < 50; n += 1) await outbox.enqueue(database.pool, { orderId: `B${n}`, status: '1' });
     await soon('the others are published', () => arrived.length === 50);
     await soon('tried again', () => failures.length >= 3);
-    const { rows } = await database.pool.query(
-      'SELECT attempts >= 3 AS often, last_error FROM order_outbox ORDER BY id',
-    );
-    assert.deepEqual(rows, [
+    const kept = async () =>
+      (await database.pool.query('SELECT attempts >= 3 AS often, last_error FROM order_outbox ORDER BY id'))
+        .rows;
+    await soon('written down', async () => (await kept())[0]?.often);
+    assert.deepEqual(await kept(), [
       { often: true, last_error: 'Unroutable: no queue is bound for the routing key' },
       { often: false, last_error: null },
     ]);
@@ -153,6 +154,7 @@ describe('an event that no broker takes', () => {
     }
     const waiting = relay({ retry: { initialMilliseconds: 500, maximumMilliseconds: 1_000 } });
     await soon('the others are published', () => new Set(arrived.map(({ orderId }) => orderId)).size === 100);
+    await soon('told', () => failures.length > 0);
     assert.match(failures[0]?.detail ?? '', /no exchange 'crm'/);
     await soon('measured', () => waiting.status().pending > 0);
     await channel.assertExchange('crm', 'topic');
@@ -191,8 +193,11 @@ describe('an event that no broker takes', () => {
     relay();
     await soon('the others are published', () => new Set(arrived.map(({ orderId }) => orderId)).size === 39);
     await soon('deleted', async () => (await pending(database)) === 1);
+    const left = async () =>
+      (await database.pool.query('SELECT order_id, last_error FROM order_outbox')).rows;
+    await soon('written down', async () => (await left())[0]?.last_error !== null);
     assert.deepEqual([...new Set(failures.map(({ orderId }) => orderId))], ['B20']);
-    const { rows } = await database.pool.query('SELECT order_id, last_error FROM order_outbox');
+    const rows = await left();
     assert.deepEqual(
       [rows[0]?.order_id, /^Refused: .*PRECONDITION_FAILED/.test(rows[0]?.last_error)],
       ['B20', true],
