@@ -115,6 +115,6 @@ function queuesOf({ metadata, spec }: Seen['policy']): readonly string[] {
 }
 
 /** Milliseconds since the deletion was asked for. */
-export function deletingFor({ clock }: World, { metadata }: Seen['policy']): number {
+function deletingFor({ clock }: World, { metadata }: Seen['policy']): number {
   return metadata.deletionTimestamp === undefined ? 0 : clock.now() - Date.parse(metadata.deletionTimestamp);
 }

@@ -25,7 +25,6 @@ export interface Circumstances {
   readonly namespaceTerminating: boolean;
   /** A Secret without which nothing can be cleaned up does not exist or is of no use. */
   readonly secretGone: boolean;
-  readonly deletingForSeconds: number;
 }
 
 export type DeletionVerdict =
@@ -42,10 +41,18 @@ export type DeletionVerdict =
 const PATIENCE_SECONDS = 300;
 const RETRY_SECONDS = 10;
 
-/** Does the deletion finish, and with what left over, or is it tried again? It always ends: a namespace is never stuck. */
-export function deletionVerdict(cleanUp: CleanUp, circumstances: Circumstances): DeletionVerdict {
+/**
+ * Does the deletion finish, and with what left over, or is it tried again? It always ends: a namespace is never stuck.
+ *
+ * @param awayForSeconds how long broker or Redis have been away without a break
+ */
+export function deletionVerdict(
+  cleanUp: CleanUp,
+  circumstances: Circumstances,
+  awayForSeconds: number,
+): DeletionVerdict {
   if (cleanUp.kind === 'Clean') return finish(cleanUp, 'cleaned up');
-  const release = reasonToRelease(cleanUp, circumstances);
+  const release = reasonToRelease(cleanUp, circumstances, awayForSeconds);
   if (release !== undefined) return finish(cleanUp, release);
   if (cleanUp.kind === 'Waiting') {
     const { seconds, message } = cleanUp;
@@ -54,6 +61,16 @@ export function deletionVerdict(cleanUp: CleanUp, circumstances: Circumstances):
   const { reason, message } = cleanUp;
   const outlook = reason === 'QueueNotEmpty' ? 'Stalls' : 'Progresses';
   return { kind: 'Retry', afterSeconds: RETRY_SECONDS, reason, message, outlook };
+}
+
+/** The broker or Redis did not do what was asked of it, and may do so later. */
+function isAway(cleanUp: CleanUp): cleanUp is Extract<CleanUp, { kind: 'Problem' }> {
+  return cleanUp.kind === 'Problem' && cleanUp.reason !== 'QueueNotEmpty';
+}
+
+/** Since when broker or Redis have been away without a break; undefined: they are not. */
+export function awaySince(cleanUp: CleanUp, before: number | undefined, now: number): number | undefined {
+  return isAway(cleanUp) ? (before ?? now) : undefined;
 }
 
 /** The policy is let go after one try, whatever comes of it. */
@@ -70,12 +87,13 @@ function reasonToHurry({ abandoned, namespaceTerminating, secretGone }: Circumst
 function reasonToRelease(
   cleanUp: Exclude<CleanUp, { kind: 'Clean' }>,
   circumstances: Circumstances,
+  awayForSeconds: number,
 ): string | undefined {
   const hurry = reasonToHurry(circumstances);
   if (hurry !== undefined) return hurry;
-  const { deletingForSeconds } = circumstances;
-  if (cleanUp.kind === 'Waiting' || cleanUp.reason === 'QueueNotEmpty') return undefined;
-  return deletingForSeconds > PATIENCE_SECONDS ? `${cleanUp.message}, for five minutes` : undefined;
+  return isAway(cleanUp) && awayForSeconds > PATIENCE_SECONDS
+    ? `${cleanUp.message}, for five minutes`
+    : undefined;
 }
 
 function finish({ leftovers }: CleanUp, because: string): DeletionVerdict {

@@ -40,6 +40,8 @@ export interface Memory {
   readonly inPlace: Set<string>;
   /** The object that was not accepted last, as `<kind> <name>`, and since when (monotonic milliseconds) and how often in a row. */
   failing: { readonly target: string; readonly since: number; readonly failures: number } | undefined;
+  /** Since when broker or Redis have held up the deletion, in monotonic milliseconds. */
+  awaySince: number | undefined;
   /** By type of condition; undefined until the policy's status has been read. */
   statements: Map<StatedType, Stated> | undefined;
 }
@@ -66,6 +68,7 @@ export class Memories {
       left: new Map(),
       inPlace: new Set(),
       failing: undefined,
+      awaySince: undefined,
       statements: undefined,
     };
     this.#byUid.set(policyUid, fresh);

@@ -1,8 +1,15 @@
 /** The end of a policy: what is cleaned up outside Kubernetes before the finalizer goes. Owned objects follow by themselves. */
 import { ABANDON_ANNOTATION } from '../api/names.ts';
-import { cleanUpAfter, deletingFor } from './clean-up.ts';
+import { cleanUpAfter } from './clean-up.ts';
 import { deletingConditions } from './conditions.ts';
-import { type Circumstances, type DeletionVerdict, deletionVerdict, isLastAttempt } from './deletion.ts';
+import {
+  awaySince,
+  type Circumstances,
+  type CleanUp,
+  type DeletionVerdict,
+  deletionVerdict,
+  isLastAttempt,
+} from './deletion.ts';
 import { hasFinalizer, removeFinalizer } from './finalizer.ts';
 import type { Seen } from './observe.ts';
 import { timestamp, writeStatus } from './report.ts';
@@ -13,7 +20,7 @@ export async function release(world: World, seen: Seen): Promise<Next> {
   if (!hasFinalizer(seen.policy)) return forget(world, seen);
   const circumstances = await circumstancesOf(world, seen);
   const cleanUp = await cleanUpAfter(world, seen, isLastAttempt(circumstances));
-  const verdict = deletionVerdict(cleanUp, circumstances);
+  const verdict = deletionVerdict(cleanUp, circumstances, awayFor(world, seen, cleanUp));
   if (verdict.kind === 'Retry') return retry(world, seen, verdict);
   await tellLeftovers(world, seen, verdict);
   await removeFinalizer(world, seen.policy);
@@ -26,8 +33,14 @@ async function circumstancesOf(world: World, { policy, credentials }: Seen): Pro
     abandoned: annotations?.[ABANDON_ANNOTATION] !== undefined && annotations[ABANDON_ANNOTATION] !== 'false',
     namespaceTerminating: await isTerminating(world, namespace),
     secretGone: credentials.redis === undefined || credentials.management === undefined,
-    deletingForSeconds: deletingFor(world, policy) / 1000,
   };
+}
+
+/** In seconds, without a break, as this process knows it. */
+function awayFor({ clock }: World, { memory }: Seen, cleanUp: CleanUp): number {
+  const now = clock.monotonic();
+  memory.awaySince = awaySince(cleanUp, memory.awaySince, now);
+  return (now - (memory.awaySince ?? now)) / 1000;
 }
 
 /** An installation that may not read namespaces goes without this knowledge: its deletions end by time. */

@@ -32,7 +32,7 @@ export type Refusal =
 interface InFlight {
   readonly target: string;
   readonly channel: ConfirmChannel;
-  /** In milliseconds since 1970. */
+  /** Monotonic milliseconds: a clock that is put back must not lengthen the wait. */
   readonly since: number;
   readonly failuresBefore: number;
   readonly end: (result: PublishResult) => void;
@@ -71,7 +71,7 @@ export class ConfirmedPublisher {
       const inFlight: InFlight = {
         target: message.mandatory ? targetOf(message) : '',
         channel,
-        since: Date.now(),
+        since: performance.now(),
         failuresBefore: this.#connection.brokerFailures,
         end: (result) => {
           this.#inFlight.delete(inFlight);
@@ -98,7 +98,7 @@ export class ConfirmedPublisher {
   /** One clock for all of them: they are in the order of sending. */
   #expire(): void {
     this.#deadline = undefined;
-    const now = Date.now();
+    const now = performance.now();
     for (const { since, channel, end } of this.#inFlight) {
       if (now - since < CONFIRM_DEADLINE) break;
       void closeQuietly(channel);

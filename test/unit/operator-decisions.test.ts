@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Claim, conflictOf } from '../../operator/conflicts.ts';
-import { type Circumstances, type CleanUp, deletionVerdict } from '../../operator/deletion.ts';
+import { awaySince, type Circumstances, type CleanUp, deletionVerdict } from '../../operator/deletion.ts';
 import { leaseSpec, leaseStep, type SeenLease } from '../../operator/leader-decision.ts';
 import { sameQuantity } from '../../operator/quantity.ts';
 import { readSettings } from '../../operator/settings.ts';
@@ -11,7 +11,6 @@ const calm: Circumstances = {
   abandoned: false,
   namespaceTerminating: false,
   secretGone: false,
-  deletingForSeconds: 5,
 };
 const clean: CleanUp = { kind: 'Clean', leftovers: ['queue q'] };
 const waiting: CleanUp = { kind: 'Waiting', seconds: 2, message: 'Workers end', leftovers: ['queue q'] };
@@ -23,40 +22,54 @@ const away: CleanUp = {
 };
 const full: CleanUp = { kind: 'Problem', reason: 'QueueNotEmpty', message: 'full', leftovers: ['queue q'] };
 
-const deletions: readonly [string, CleanUp, Partial<Circumstances>, string][] = [
-  ['all is cleaned up', clean, {}, 'Finish'],
-  ['workers are being stopped', waiting, {}, 'Retry in 2 s: Deleting'],
-  ['workers are being stopped and it is given up', waiting, { abandoned: true }, 'Finish'],
-  ['the broker is away', away, {}, 'Retry in 10 s: BrokerUnavailable'],
+const deletions: readonly [string, CleanUp, Partial<Circumstances> & { awayForSeconds?: number }, string][] =
   [
-    'the broker is away for five minutes',
-    away,
-    { deletingForSeconds: 300 },
-    'Retry in 10 s: BrokerUnavailable',
-  ],
-  ['the broker is away for longer', away, { deletingForSeconds: 301 }, 'Finish'],
-  ['the broker is away and it is given up', away, { abandoned: true }, 'Finish'],
-  ['the broker is away and the namespace goes', away, { namespaceTerminating: true }, 'Finish'],
-  ['the broker is away and a Secret is gone', away, { secretGone: true }, 'Finish'],
-  ['the queue holds messages', full, {}, 'Retry in 10 s: QueueNotEmpty'],
-  [
-    'the queue holds messages for a day',
-    full,
-    { deletingForSeconds: 86_400 },
-    'Retry in 10 s: QueueNotEmpty',
-  ],
-  ['the queue holds messages and it is given up', full, { abandoned: true }, 'Finish'],
-  ['the queue holds messages and the namespace goes', full, { namespaceTerminating: true }, 'Finish'],
-];
+    ['all is cleaned up', clean, {}, 'Finish'],
+    ['workers are being stopped', waiting, {}, 'Retry in 2 s: Deleting'],
+    ['workers are being stopped and it is given up', waiting, { abandoned: true }, 'Finish'],
+    ['the broker is away', away, {}, 'Retry in 10 s: BrokerUnavailable'],
+    [
+      'the broker is away for five minutes',
+      away,
+      { awayForSeconds: 300 },
+      'Retry in 10 s: BrokerUnavailable',
+    ],
+    ['the broker is away for longer', away, { awayForSeconds: 301 }, 'Finish'],
+    ['the broker is away and it is given up', away, { abandoned: true }, 'Finish'],
+    ['the broker is away and the namespace goes', away, { namespaceTerminating: true }, 'Finish'],
+    ['the broker is away and a Secret is gone', away, { secretGone: true }, 'Finish'],
+    ['the queue holds messages', full, {}, 'Retry in 10 s: QueueNotEmpty'],
+    ['the queue holds messages for a day', full, { awayForSeconds: 86_400 }, 'Retry in 10 s: QueueNotEmpty'],
+    ['the queue holds messages and it is given up', full, { abandoned: true }, 'Finish'],
+    ['the queue holds messages and the namespace goes', full, { namespaceTerminating: true }, 'Finish'],
+  ];
 for (const [situation, cleanUp, circumstances, expected] of deletions) {
   test(`a deletion while ${situation}: ${expected}`, () => {
-    const verdict = deletionVerdict(cleanUp, { ...calm, ...circumstances });
+    const { awayForSeconds = 5, ...changed } = circumstances;
+    const verdict = deletionVerdict(cleanUp, { ...calm, ...changed }, awayForSeconds);
     const said =
       verdict.kind === 'Finish' ? 'Finish' : `Retry in ${verdict.afterSeconds} s: ${verdict.reason}`;
     assert.equal(said, expected);
     if (verdict.kind === 'Finish') assert.deepEqual(verdict.leftovers, ['queue q']);
   });
 }
+
+test('the broker is away since it was first found away, whatever held the deletion up before', () => {
+  const passes: readonly [number, CleanUp][] = [
+    [0, full],
+    [1_000, away],
+    [2_000, away],
+    [3_000, full],
+    [4_000, away],
+    [5_000, waiting],
+  ];
+  let since: number | undefined;
+  const seen = passes.map(([now, cleanUp]) => {
+    since = awaySince(cleanUp, since, now);
+    return since;
+  });
+  assert.deepEqual(seen, [undefined, 1_000, 1_000, undefined, 4_000, undefined]);
+});
 
 const claim = (
   name: string,
