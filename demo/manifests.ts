@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { App, Chart } from 'cdk8s';
 import { k8s } from 'cdk8s-plus-27';
+import { publicServerImages } from '../test/cluster/cluster-kind.ts';
 import type { KubeObject } from './kubectl.ts';
 import { accountsOf, clientSecrets, type ServerName } from './manifests-accounts.ts';
 import { postgresServer } from './manifests-postgres.ts';
@@ -22,19 +23,13 @@ export interface ServerOptions {
 /** Where a later run finds the seed again, so that nothing restarts. */
 export const SEED_SECRET = { name: 'server-passwords', key: 'seed' } as const;
 
-const publicImages: Record<ServerName, string> = {
-  rabbitmq: 'docker.io/library/rabbitmq:3.13-management',
-  redis: 'docker.io/library/redis:7.2',
-  postgres: 'docker.io/library/postgres:15',
-};
-
 /**
  * RabbitMQ, Redis and PostgreSQL as the demo has them: each one restricted pod with a Service, its configuration, and
  * Secrets for their clients. The namespace comes first, and enforces Pod Security `restricted`.
  */
 export function serverManifests(options: ServerOptions = {}): KubeObject[] {
   const { namespace = 'shop', keyPrefix = 'order:', seed = randomBytes(32).toString('base64url') } = options;
-  const images = { ...publicImages, ...options.images };
+  const images = { ...publicServerImages, ...options.images };
   const accounts = accountsOf(seed, namespace);
   const app = new App();
   const cluster = new Chart(app, 'cluster');

@@ -127,10 +127,18 @@ async function passwordSeed(kubectl: Kubectl): Promise<string> {
 }
 
 async function rolledOut(kubectl: Kubectl, namespace: string, workload: string): Promise<void> {
-  await kubectl.run(['rollout', 'status', workload, '-n', namespace, '--timeout=180s'], {
-    timeoutSeconds: 190,
-  });
+  const status = ['rollout', 'status', workload, '-n', namespace, '--timeout=180s'];
+  try {
+    await kubectl.run(status, { timeoutSeconds: 190 });
+  } catch (error) {
+    const waiting = await kubectl.run(['get', 'pods', '-n', namespace, '-o', WAITING]).catch(() => '');
+    throw new Error(`${workload} did not become ready; its namespace's pods:\n${waiting}`, { cause: error });
+  }
 }
+
+/** Each pod with what its containers wait for, such as an image that cannot be pulled. */
+const WAITING =
+  'jsonpath={range .items[*]}{.metadata.name} {.status.phase} {.status.containerStatuses[*].state.waiting.message}{"\\n"}{end}';
 
 function trafficProgram(): string {
   const { outputFiles } = buildSync({

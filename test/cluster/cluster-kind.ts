@@ -34,7 +34,7 @@ export interface ServerImages {
 
 export const publicServerImages: ServerImages = {
   rabbitmq: 'docker.io/library/rabbitmq:3.13-management',
-  redis: 'docker.io/library/redis:7.0',
+  redis: 'docker.io/library/redis:7.2',
   postgres: 'docker.io/library/postgres:15',
 };
 
