@@ -1,9 +1,12 @@
-import { HEADERS } from '../../api/names.ts';
+import type { EventSettings } from '../../api/worker-config.ts';
 import { OrderCache } from '../../cache/order-cache.ts';
+import { messageBuilder } from '../../publisher/message.ts';
 import { Acknowledgements } from '../../worker/acknowledgements.ts';
 import type { Verdict } from '../../worker/decide.ts';
 import type { Delivery, Source } from '../../worker/delivery.ts';
 import { OrdersTable } from '../../worker/orders-table.ts';
+import { retryMessage } from '../../worker/outgoing.ts';
+import { EVENT_SETTINGS } from '../fixtures/worker-config.ts';
 import { type Actor, currentActor, pause } from './actors.ts';
 
 export interface Change {
@@ -11,12 +14,17 @@ export interface Change {
   readonly version: number;
 }
 
-interface Message {
-  readonly body: Buffer;
-  readonly attempts: number;
-}
+type Message = Pick<Delivery, 'body' | 'properties'>;
 
 const EPOCH_US = 1_700_000_000_000_000;
+
+/** What initiators put into their events, whatever of it a policy reads. */
+const PUBLISHED: EventSettings = {
+  ...EVENT_SETTINGS,
+  timestampFormat: 'UnixMicroseconds',
+  versionPointer: '/version',
+};
+const messageOf = messageBuilder({ event: PUBLISHED, routingKey: 'order' });
 
 const known = new Map<string, Order>();
 
@@ -52,8 +60,9 @@ export class Order implements Source {
   }
 
   publish({ status, version }: Change): void {
-    const event = { orderId: this.orderId, status, timestamp: EPOCH_US + version, version };
-    this.messages.push({ body: Buffer.from(JSON.stringify(event)), attempts: 0 });
+    const change = { orderId: this.orderId, status, timestamp: (EPOCH_US + version) / 1000, version };
+    const { body, contentType, headers } = messageOf(change, {});
+    this.messages.push({ body, properties: { contentType, headers } });
   }
 
   get hasMessages(): boolean {
@@ -63,18 +72,18 @@ export class Order implements Source {
   /** What a worker gets when it asks now. */
   take(): Delivery[] {
     if (this.transactions === 0) this.messages.push(...this.delayed.splice(0));
-    return this.messages.splice(0).map(({ body, attempts }) => {
+    return this.messages.splice(0).map((message) => {
       this.#tags += 1;
       this.acknowledgements.delivered(this.#tags);
       this.#takenAt.set(this.#tags, this.applies);
       if (this.transactions === 0) this.#quietAt.add(this.#tags);
-      const headers = { [HEADERS.attempts]: attempts };
-      return { source: this, tag: this.#tags, redelivered: false, body, properties: { headers } };
+      return { source: this, tag: this.#tags, redelivered: false, ...message };
     });
   }
 
   /** C5: what has ended was applied after it was taken. */
-  ended({ tag, body }: Delivery, verdict: Verdict): void {
+  ended(delivery: Delivery, verdict: Verdict): void {
+    const { tag } = delivery;
     const effective = this.applies > (this.#takenAt.get(tag) ?? 0);
     if (verdict.kind === 'DeadLetter')
       this.violation ??= `C6: a good event was dead-lettered: ${verdict.reason}`;
@@ -83,7 +92,9 @@ export class Order implements Source {
     this.#performed.add(tag);
     if (verdict.kind === 'Retry' && this.#quietAt.has(tag) && !this.waitsInVain)
       this.violation ??= 'an event waits although its row is visible';
-    if (verdict.kind === 'Retry') this.delayed.push({ body, attempts: verdict.attempts });
+    if (verdict.kind !== 'Retry') return;
+    const { body, properties, headers } = retryMessage(delivery, verdict);
+    this.delayed.push({ body, properties: { ...properties, headers } });
   }
 
   acknowledge(): void {
