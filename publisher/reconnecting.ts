@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { retryDelay } from './retry-delay.ts';
 
-/** In milliseconds. */
-const FIRST_PAUSE = 100;
-const LONGEST_PAUSE = 5_000;
+const PAUSES = { initialMilliseconds: 100, maximumMilliseconds: 5_000 };
 
 /**
  * One session after another until `closing`; the pause before the next one doubles with each that did not come up.
@@ -14,16 +13,14 @@ export async function reconnecting(
   trouble: (error: unknown) => void,
   closing: AbortSignal,
 ): Promise<void> {
-  for (let attempt = 0; !closing.aborted; attempt += 1) {
+  for (let attempt = 1; !closing.aborted; attempt += 1) {
     try {
       await session(() => {
-        attempt = 0;
+        attempt = 1;
       });
     } catch (error) {
       trouble(error);
     }
-    const longest = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** Math.min(attempt, 16));
-    const pause = longest * (0.5 + Math.random() / 2);
-    await sleep(pause, undefined, { signal: closing }).catch(() => {});
+    await sleep(retryDelay(PAUSES, attempt, Math.random()), undefined, { signal: closing }).catch(() => {});
   }
 }

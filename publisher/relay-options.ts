@@ -96,9 +96,3 @@ function quietly<T>(tell: ((what: T) => void) | undefined): (what: T) => void {
     }
   };
 }
-
-/** In milliseconds, before attempt 2, 3, ...; `random` from 0 to 1 takes up to a half of it off. */
-export function retryDelay(retry: RelaySettings['retry'], attempts: number, random: number): number {
-  const full = retry.initialMilliseconds * 2 ** Math.min(attempts - 1, 30);
-  return Math.round(Math.min(retry.maximumMilliseconds, full) * (1 - random / 2));
-}

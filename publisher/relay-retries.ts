@@ -1,5 +1,6 @@
 import type { BatchResult } from './relay-batch.ts';
-import { type RelaySettings, retryDelay } from './relay-options.ts';
+import type { RelaySettings } from './relay-options.ts';
+import { retryDelay } from './retry-delay.ts';
 
 /** In milliseconds: the database counts what is postponed by its own clock. */
 const CLOCK_ERROR = 5;

@@ -2,10 +2,11 @@ import { Doorbell } from './doorbell.ts';
 import { reconnecting } from './reconnecting.ts';
 import { type BatchResult, publishBatch } from './relay-batch.ts';
 import { RelayBroker } from './relay-broker.ts';
-import { type OutboxRelayOptions, type RelaySettings, relaySettings, retryDelay } from './relay-options.ts';
+import { type OutboxRelayOptions, type RelaySettings, relaySettings } from './relay-options.ts';
 import { RelayRetries } from './relay-retries.ts';
 import { byOrder, type OutboxRow } from './relay-rows.ts';
 import { type Measure, type Postponed, RelaySession } from './relay-session.ts';
+import { retryDelay } from './retry-delay.ts';
 
 export interface RelayStatus {
   readonly broker: 'Up' | 'Down';

@@ -4,8 +4,9 @@
  */
 import { loadavg } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../servers/index.ts';
 import { contender } from './contenders.ts';
-import { freePort, type Measurement, measure } from './measurement.ts';
+import { type Measurement, measure } from './measurement.ts';
 import { type BenchOptions, benchOptions, type ContenderName, USAGE } from './options.ts';
 import { openStage, type Stage } from './stage.ts';
 import { figures, heading, table } from './table.ts';

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { freePort } from '../servers/index.ts';
 import { eventually, type Scene } from './operator-scene.ts';
 
 /** The operator as it is shipped, started from its sources, outside of the cluster. */
@@ -62,18 +62,4 @@ export async function operatorProcess(scene: Scene, podName: string): Promise<Op
       return child.exitCode;
     },
   };
-}
-
-/** Not one that the kernel gives away: nobody takes it between now and the operator's start. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 10_000);
-    const server = createServer().listen(port);
-    const isFree = await once(server, 'listening').then(
-      () => true,
-      () => false,
-    );
-    server.close();
-    if (isFree) return port;
-  }
 }

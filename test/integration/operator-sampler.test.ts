@@ -6,6 +6,7 @@ import type { WorkerReport } from '../../api/worker-report.ts';
 import type { Observation } from '../../operator/observation.ts';
 import type { SampleTarget } from '../../operator/ports.ts';
 import { createSampler } from '../../operator/sampler.ts';
+import { WORKER_REPORT } from '../fixtures/worker-report.ts';
 import { faultProxy, type Scope, type TestVhost, testVhost } from '../servers/index.ts';
 import { credentialsFor } from './operator-policy.ts';
 
@@ -65,28 +66,19 @@ async function scene(t: Scope, through?: (v: TestVhost) => Promise<number>): Pro
   };
 }
 
+/** The same, with the sampler's connection to the broker through a proxy. */
+async function proxied(t: Scope) {
+  let proxy: Awaited<ReturnType<typeof faultProxy>> | undefined;
+  const s = await scene(t, async (v) => {
+    proxy = await faultProxy(t, v.amqpUri);
+    return proxy.port;
+  });
+  assert.ok(proxy);
+  return { s, proxy };
+}
+
 function workerReport(over: Partial<WorkerReport> = {}): WorkerReport {
-  return {
-    policyUid: 'uid',
-    configHash: 'abc',
-    startedAt: '2026-11-22T12:00:00Z',
-    state: 'Consuming',
-    pausedBecause: [],
-    inFlight: 5,
-    prefetchCount: 500,
-    acknowledged: 0,
-    outcomes: {
-      updated: 0,
-      invalidated: 0,
-      absent: 0,
-      unchanged: 0,
-      unseen: 0,
-      retried: 0,
-      'dead-lettered': 0,
-    },
-    ttlRevision: 1,
-    ...over,
-  };
+  return { ...WORKER_REPORT, inFlight: 5, ttlRevision: 1, ...over };
 }
 
 /** Answers as a worker does; `answer` is asked each time and may never come. */
@@ -181,12 +173,7 @@ describe('The sampler', () => {
   });
 
   it('holds no old number while the broker answers nothing, and recovers', async (t) => {
-    let proxy: Awaited<ReturnType<typeof faultProxy>> | undefined;
-    const s = await scene(t, async (v) => {
-      proxy = await faultProxy(t, v.amqpUri);
-      return proxy.port;
-    });
-    assert.ok(proxy);
+    const { s, proxy } = await proxied(t);
     s.watch();
     await s.until('sampled', ({ ready }) => is(ready, 0));
     await proxy.blackHole();
@@ -196,12 +183,7 @@ describe('The sampler', () => {
   });
 
   it('has one connection again after a broker that did not answer for a while', async (t) => {
-    let proxy: Awaited<ReturnType<typeof faultProxy>> | undefined;
-    const s = await scene(t, async (v) => {
-      proxy = await faultProxy(t, v.amqpUri);
-      return proxy.port;
-    });
-    assert.ok(proxy);
+    const { s, proxy } = await proxied(t);
     s.watch();
     await s.until('sampled', ({ ready }) => is(ready, 0));
     for (let stalls = 0; stalls < 3; stalls += 1) {

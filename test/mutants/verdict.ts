@@ -9,6 +9,7 @@ export interface Results {
 }
 
 const TEST_TIMEOUT_MS = 120_000;
+const FILE_EXIT = new URL('../file-exit.ts', import.meta.url);
 
 /** More schedules than in `make test`: which of them are played is chosen at random. */
 const SHARES = { PROTOCOL_SCHEDULES: '1500', PROTOCOL_SEED: '1', ORDERCACHE_SCHEDULE_SEED: '1' };
@@ -16,7 +17,7 @@ const SHARES = { PROTOCOL_SCHEDULES: '1500', PROTOCOL_SEED: '1', ORDERCACHE_SCHE
 /** Runs the killer's tests in a process of its own. */
 export async function runTests(directory: string, { file, names }: Killer): Promise<Results> {
   const pattern = names === undefined ? [] : [`--test-name-pattern=${names}`];
-  const options = ['--no-warnings', '--test', '--test-reporter=tap', '--test-force-exit'];
+  const options = ['--no-warnings', '--test', '--test-reporter=tap', `--import=${FILE_EXIT}`];
   const args = [...options, `--test-timeout=${TEST_TIMEOUT_MS}`, ...pattern, file];
   const child = spawn(process.execPath, args, {
     cwd: directory,

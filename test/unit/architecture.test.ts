@@ -76,6 +76,7 @@ const DECISIONS = {
     'relay-batch',
     'relay-options',
     'relay-retries',
+    'retry-delay',
     'relay-rows',
     'sql-names',
   ],

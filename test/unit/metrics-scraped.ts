@@ -1,8 +1,8 @@
 import type { MaintenanceReport } from '../../api/maintenance.ts';
-import type { WorkerReport } from '../../api/worker-report.ts';
 import { MaintenanceMetrics } from '../../maintenance/metrics.ts';
 import { Metrics } from '../../operator/metrics.ts';
 import { WorkerMetrics } from '../../worker/metrics.ts';
+import { WORKER_REPORT } from '../fixtures/worker-report.ts';
 
 /** The metrics of the three programs, as a scrape shows them. */
 
@@ -13,27 +13,7 @@ export interface Metric {
 }
 
 export function workerMetrics(): Promise<string> {
-  const report: WorkerReport = {
-    policyUid: 'uid',
-    configHash: 'hash',
-    startedAt: '2026-11-22T10:00:00Z',
-    state: 'Consuming',
-    pausedBecause: [],
-    inFlight: 0,
-    prefetchCount: 1,
-    acknowledged: 0,
-    outcomes: {
-      updated: 0,
-      invalidated: 0,
-      absent: 0,
-      unchanged: 0,
-      unseen: 0,
-      retried: 0,
-      'dead-lettered': 0,
-    },
-    ttlRevision: null,
-  };
-  return new WorkerMetrics(() => report).text();
+  return new WorkerMetrics(() => WORKER_REPORT).text();
 }
 
 export function maintenanceMetrics(): Promise<string> {

@@ -6,8 +6,9 @@ import { outboxDocument } from '../../build/outbox-sql.ts';
 import { createOutbox, type OutboxSqlOptions, outboxSql } from '../../publisher/index.ts';
 import { publishBatch } from '../../publisher/relay-batch.ts';
 import type { Outcome } from '../../publisher/relay-broker.ts';
-import { type OutboxRelayOptions, relaySettings, retryDelay } from '../../publisher/relay-options.ts';
+import { type OutboxRelayOptions, relaySettings } from '../../publisher/relay-options.ts';
 import { byOrder, faultOf, type OutboxRow } from '../../publisher/relay-rows.ts';
+import { retryDelay } from '../../publisher/retry-delay.ts';
 
 const orders = { table: 'orders', exchange: 'mes', routingKey: 'mes.order' };
 
