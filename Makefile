@@ -1,6 +1,6 @@
 # Every target sets up what it needs; `make help` lists them.
 SHELL := /bin/bash
-NODE := node_modules/.bin/node
+NODE := sh build/node.sh
 SETUP := node_modules/.package-lock.json
 CONTEXT ?=
 IMAGE ?=
@@ -41,16 +41,16 @@ generate: $(SETUP) ## CRD, install manifests, chart, API reference and docs/outb
 	@$(NODE) build/outbox-sql.ts
 
 format: $(SETUP) ## Format and organise imports
-	@node_modules/.bin/biome check --write .
+	@$(NODE) node_modules/.bin/biome check --write .
 
 lint: $(SETUP) ## Format, lint and import directions
-	@node_modules/.bin/biome check .
+	@$(NODE) node_modules/.bin/biome check .
 
 types: $(SETUP) ## TypeScript, strict
-	@node_modules/.bin/tsc --noEmit
+	@$(NODE) node_modules/.bin/tsc --noEmit
 
 bundle: $(SETUP) ## dist/image: operator, worker and maintenance as one file each
-	@npm run --silent bundle
+	@$(NODE) build/bundle.ts
 
 cluster: $(SETUP) ## The one-node Kubernetes that demo and tests use
 	@$(NODE) test/cluster/cluster.ts up
@@ -59,7 +59,7 @@ servers: $(SETUP) ## RabbitMQ, Redis and PostgreSQL on loopback for the tests
 	@$(NODE) test/servers/servers.ts up
 
 clean: ## Takes away the demo, the cluster and the servers; keeps the caches (CONTEXT=name: the demo out of a cluster of yours)
-	@if [ -x $(NODE) ]; then \
+	@if [ -e $(SETUP) ]; then \
 	  $(NODE) demo/clean.ts && $(NODE) test/cluster/cluster.ts down && $(NODE) test/servers/servers.ts down; \
 	fi
 	@rm -rf dist

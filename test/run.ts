@@ -43,7 +43,9 @@ async function sceneClosed(): Promise<void> {
 
 function check(name: string, command: string, args: string[]): Count {
   announce(name);
-  const { status } = spawnSync(`node_modules/.bin/${command}`, args, { stdio: 'inherit' });
+  const { status } = spawnSync(process.execPath, [`node_modules/.bin/${command}`, ...args], {
+    stdio: 'inherit',
+  });
   return status === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
 }
 

@@ -14,12 +14,12 @@ import { contentHash, ensureBaseImage } from './images.ts';
 import { cacheDir } from './layout.ts';
 
 /**
- * The base image where no registry can be reached: the Node that runs this, the libraries that ldd names for it,
+ * The base image where no registry can be reached: Node 24 as in the public image, the libraries that ldd names for it,
  * certificates, and a user 65532. It has no shell, so a Containerfile on it can COPY but not RUN a script.
  */
-const containerfile = `FROM scratch
+const containerfile = (version: string): string => `FROM scratch
 COPY rootfs /
-ENV PATH=/usr/local/bin:/usr/bin NODE_VERSION=${process.versions.node}
+ENV PATH=/usr/local/bin:/usr/bin NODE_VERSION=${version.replace('v', '')}
 USER 65532:65532
 WORKDIR /app
 `;
@@ -69,18 +69,22 @@ async function makeRootfs(rootfs: string, node: string): Promise<void> {
   if (existsSync('/usr/share/zoneinfo/UTC')) place(rootfs, '/usr/share/zoneinfo/UTC', '/etc/localtime');
 }
 
+/** The Node that npm installed; the one of PATH, which may run this, can be older or newer than 24. */
+export const packagedNode = join(
+  import.meta.dirname,
+  `../../node_modules/node-linux-${process.arch}/bin/node`,
+);
+
 /** Makes the base image unless it is there; returns its tag for `BASE`, which names its contents. */
 export async function buildNodeBase(): Promise<string> {
-  const node = realpathSync(process.execPath);
-  const hash = contentHash(
-    [import.meta.filename, '/etc/ssl/certs/ca-certificates.crt'],
-    [node, process.version],
-  );
+  const node = realpathSync(packagedNode);
+  const version = (await run(node, ['--version'])).trim();
+  const hash = contentHash([import.meta.filename, '/etc/ssl/certs/ca-certificates.crt'], [node, version]);
   const tag = `localhost/order-cache-node-base:${hash}`;
   const context = join(cacheDir, 'images', 'node-base');
   await ensureBaseImage({ containerfile: join(context, 'Containerfile'), context, tag }, async () => {
     await makeRootfs(join(context, 'rootfs'), node);
-    writeFileSync(join(context, 'Containerfile'), containerfile);
+    writeFileSync(join(context, 'Containerfile'), containerfile(version));
   });
   return tag;
 }
