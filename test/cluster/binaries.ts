@@ -10,7 +10,7 @@ import { step } from './progress.ts';
  * A directory of the cache is named after the module's files, so another version never meets an old program.
  */
 interface Program {
-  readonly module: 'kubernetes' | 'coredns' | 'helm';
+  readonly module: 'kubernetes' | 'coredns' | 'helm' | 'actionlint';
   readonly package: string;
   /** What the first build takes on two cores, in the order of `clusterPrograms`: later ones reuse packages. */
   readonly firstTime: string;
@@ -32,6 +32,11 @@ const programs = {
   kubectl: kubernetes('kubectl', '30 s'),
   coredns: { module: 'coredns', package: '.', firstTime: '1 minute' },
   helm: { module: 'helm', package: 'helm.sh/helm/v3/cmd/helm', firstTime: '2 minutes' },
+  actionlint: {
+    module: 'actionlint',
+    package: 'github.com/rhysd/actionlint/cmd/actionlint',
+    firstTime: '20 s',
+  },
 } as const satisfies Record<string, Program>;
 
 export type ProgramName = keyof typeof programs;
@@ -110,4 +115,10 @@ export async function ensureBinaries(names: readonly ProgramName[] = clusterProg
 export async function ensureHelm(): Promise<string> {
   await ensureBinaries(['helm']);
   return binary('helm');
+}
+
+/** The path of actionlint, which checks .github/workflows; built at the first call. */
+export async function ensureActionlint(): Promise<string> {
+  await ensureBinaries(['actionlint']);
+  return binary('actionlint');
 }
