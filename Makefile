@@ -7,7 +7,14 @@ IMAGE ?=
 COMMANDS ?= 1000000
 export CONTEXT IMAGE
 
-.PHONY: help demo test unit integration e2e bench consistency protocol model mutants generate format lint types bundle image cluster servers clean
+# What the target needs of the machine: build/prerequisites.sh says what is missing before npm begins to download.
+NEEDS := packages
+demo cluster e2e: NEEDS += cluster
+servers bench consistency protocol mutants: NEEDS += servers
+test integration: NEEDS += servers cluster
+mutants: NEEDS += git
+
+.PHONY: help demo test unit integration e2e bench consistency protocol model mutants generate format lint types bundle image cluster servers clean prerequisites
 
 help: ## This list
 	@grep -hE '^[a-z0-9 ]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 24
@@ -64,7 +71,10 @@ clean: ## Takes away the demo, the cluster and the servers; keeps the caches (CO
 	fi
 	@rm -rf dist
 
-$(SETUP): package.json package-lock.json test/node/package.json
+prerequisites:
+	@sh build/prerequisites.sh $(NEEDS)
+
+$(SETUP): package.json package-lock.json test/node/package.json | prerequisites
 	@echo "installing npm packages"
 	@npm ci --no-audit --no-fund --loglevel=error
 	@touch $(SETUP)

@@ -1,4 +1,5 @@
-import { succeeds } from './command.ts';
+import { join } from 'node:path';
+import { run } from './command.ts';
 
 /** What the rest of the project sees of a cluster: a kubeconfig, a kubectl, and a way to get images into pods. */
 export interface Cluster {
@@ -38,11 +39,12 @@ export const publicServerImages: ServerImages = {
   postgres: 'docker.io/library/postgres:15',
 };
 
-/** The user's choice by name first, then kind where a Docker daemon answers, then components. */
+const prerequisites = join(import.meta.dirname, '../../build/prerequisites.sh');
+
+/**
+ * The user's choice by name first, then kind where a Docker daemon answers, then components on root's Debian 12.
+ * @throws CommandFailed with the reason where none of them is possible.
+ */
 export async function chooseKind(): Promise<Cluster['kind']> {
-  if (process.env.CONTEXT) return 'context';
-  const docker = await succeeds('docker', ['version', '--format', '{{.Server.Version}}'], {
-    deadlineMs: 10_000,
-  });
-  return docker ? 'kind' : 'components';
+  return (await run('sh', [prerequisites, 'ways', 'cluster'])).trim() as Cluster['kind'];
 }
