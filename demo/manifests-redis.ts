@@ -15,6 +15,9 @@ maxmemory 192mb
 maxmemory-policy volatile-lru
 `;
 
+/** What clients such as redis-py send before EVALSHA; refused, a reader fills nothing and says nothing of it. */
+const scriptLoading = '+script|load +script|exists';
+
 /**
  * Least rights. Workers, maintenance pod and operator share an account, since the policy names one Secret. `info` is
  * what clients ask on connecting, and tells the maintenance pod of a failover; it is in the category @dangerous, which
@@ -25,7 +28,7 @@ export function redisAcl(accounts: Accounts, keyPrefix: string): string {
   const recordCommands = '+eval +evalsha +hmget +hset +hdel +del +pexpire +time +get';
   const rights: Partial<Record<Account, string>> = {
     worker: `~${keyPrefix}* ~${table} ~${catchUpKey(keyPrefix)} +@connection ${recordCommands} +set +scan +unlink -@dangerous +info`,
-    readers: `~${keyPrefix}* %R~${table} +@connection ${recordCommands} +hget -@dangerous +info`,
+    readers: `~${keyPrefix}* %R~${table} +@connection ${recordCommands} +hget ${scriptLoading} -@dangerous +info`,
     auditor: '%R~* +@connection +@read -@dangerous +info',
   };
   const users = (Object.entries(rights) as [Account, string][]).map(([account, rules]) => {

@@ -21,7 +21,7 @@ const RIGHTS = {
   worker:
     '~order:* %R~ordercache:ttl:order: +evalsha +eval +hmget +hset +hdel +del +pexpire +time +get +ping',
   reader:
-    '~order:* %R~ordercache:ttl:order: +evalsha +eval +hmget +hget +hset +hdel +del +pexpire +time +get',
+    '~order:* %R~ordercache:ttl:order: +evalsha +eval +hmget +hget +hset +hdel +del +pexpire +time +get +script|load +script|exists',
   operator: '~order:* ~ordercache:ttl:* +evalsha +eval +get +set +del +scan +unlink +ping +info',
 } as const;
 

@@ -5,9 +5,12 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Channel } from 'amqplib';
+import { Redis } from 'ioredis';
 import type { RedisConnection } from '../../cache/connect.ts';
 import { OrderCache } from '../../cache/order-cache.ts';
 import { createReader } from '../../cache/reader.ts';
+import { FILL } from '../../cache/scripts/fill.ts';
+import { LEASE } from '../../cache/scripts/lease.ts';
 import {
   connectRedis,
   deleteRecords,
@@ -87,6 +90,22 @@ describe("The demo's accounts in Redis", () => {
     assert.equal(await readTtlTable(readers, keyPrefix), null);
     await assert.rejects(publishTtlTable(readers, keyPrefix, TABLE), RedisRefused);
     await assert.rejects(deleteRecords(readers, keyPrefix, { deadlineMs: 5_000 }), RedisRefused);
+  });
+
+  it('let readers load a script before they call it, as redis-py and StackExchange.Redis do', async (t) => {
+    const uriOf = await demoRedis(t);
+    await publishTtlTable(await open(t, uriOf('worker')), keyPrefix, TABLE);
+    const client = new Redis(uriOf('readers'), { maxRetriesPerRequest: 1, commandTimeout: 20_000 });
+    client.on('error', () => {});
+    t.after(() => client.disconnect());
+    const [lease, fill] = [await client.script('LOAD', LEASE), await client.script('LOAD', FILL)];
+    assert.deepEqual(await client.script('EXISTS', String(lease), String(fill)), [1, 1]);
+    const key = `${keyPrefix}A1`;
+    assert.equal(await client.evalsha(String(lease), 1, key, 'token-of-a-test', 5000), 0);
+    const row = ['token-of-a-test', 'NEW', '1', SOURCE, 60_000, 'row'];
+    assert.equal(await client.evalsha(String(fill), 1, key, ...row), 1);
+    assert.equal(await client.hget(key, 'status'), 'NEW');
+    await assert.rejects(client.script('FLUSH'), /NOPERM/);
   });
 
   it('confine workers to the keys of their policy', async (t) => {
