@@ -20,7 +20,9 @@ const TESTED: Readonly<Record<string, string>> = {
   'docs/events.md http': 'test/unit/event-docs.test.ts',
   'docs/events.md json': 'test/unit/event-docs.test.ts',
   'docs/events.md yaml': 'test/unit/event-docs.test.ts',
+  'docs/frameworks.md ts': 'test/integration/frameworks.test.ts',
   'docs/model.md': 'test/unit/docs-model.test.ts',
+  'docs/operations.md': 'test/unit/docs-commands.test.ts',
   'docs/outbox.md sql': 'test/integration/outbox-docs.test.ts',
   'docs/protocol.md': 'test/unit/protocol-page.test.ts',
   'docs/protocol.md json': 'test/unit/protocol-page.test.ts',
@@ -90,6 +92,11 @@ describe('commands of the pages', () => {
   it('delete the key in which the catch-up is kept', () => {
     const found = commands(/^redis-cli DEL .*$/gm).map(({ command }) => command);
     assert.deepEqual(found, [`redis-cli DEL ${catchUpKey('order:')}`]);
+  });
+
+  it('delete the definition by its name', () => {
+    const names = commands(/^kubectl delete crd (\S+)$/gm).map(({ command }) => command.split(' ').at(-1));
+    assert.deepEqual(names, [customResourceDefinition().metadata.name]);
   });
 
   it('show the columns that kubectl shows', () => {
