@@ -9,7 +9,10 @@ export const API_VERSION = `${GROUP}/${VERSION}`;
 export const FINALIZER = `${GROUP}/cleanup`;
 /** On a policy: gives up what cannot be cleaned up (broker away for good) and lets the deletion finish. */
 export const ABANDON_ANNOTATION = `${GROUP}/abandon`;
-/** On a policy: names the owner whose queue it may adopt, `<installation>/<namespace>/<name>`. */
+/**
+ * On a policy: names the owners whose queue or key prefix it may take over, `<installation>/<namespace>/<name>`, with
+ * commas between them.
+ */
 export const ADOPT_ANNOTATION = `${GROUP}/adopt-queue-from`;
 /** On a policy: any new value has every order in Redis compared with the database. */
 export const CATCH_UP_ANNOTATION = `${GROUP}/catch-up`;
@@ -28,6 +31,21 @@ export interface PolicyRef {
 /** Value of the owner argument and of the TTL table's owner. */
 export function ownerOf(installation: string, policy: PolicyRef): string {
   return `${installation}/${policy.namespace}/${policy.name}`;
+}
+
+/** The policy that an owner of this installation names; undefined: it is another installation's. */
+export function policyOfOwner(owner: string, installation: string): PolicyRef | undefined {
+  const [of, namespace, name, ...more] = owner.split('/');
+  const isOurs = of === installation && namespace && name && more.length === 0;
+  return isOurs ? { namespace, name } : undefined;
+}
+
+/** The owners that the annotation names. */
+export function adoptableOwners(
+  annotations: Readonly<Record<string, string>> | undefined,
+): readonly string[] {
+  const owners = (annotations?.[ADOPT_ANNOTATION] ?? '').split(',').map((owner) => owner.trim());
+  return owners.filter((owner) => owner !== '');
 }
 
 /** Name of the worker Deployment, ConfigMap, ServiceAccount and PodDisruptionBudget of a policy. */

@@ -13,13 +13,19 @@ export { deleteRecords, type EraseProgress } from './ttl-table-erase.ts';
 /** Called right before a write; throws when the caller may not write any more (it lost its leadership). */
 export type WriteFence = () => void;
 
-interface OwnedByOther {
+interface OwnedByOther extends TableOwner {
   readonly kind: 'OwnedByOther';
+}
+
+/** Whose table it is. A UID is never used again; an owner's text may be, by a policy of the same name. */
+export interface TableOwner {
   readonly owner: string;
+  readonly uid: string;
 }
 
 export type PublishResult =
-  | { readonly kind: 'Published' }
+  /** `before`: whose it was, if it was another policy's. */
+  | { readonly kind: 'Published'; readonly before?: TableOwner }
   | { readonly kind: 'Unchanged' }
   | OwnedByOther
   /** A newer table of the same policy is there already. */
@@ -41,23 +47,28 @@ export async function readTtlTable(connection: RedisConnection, keyPrefix: strin
 }
 
 /**
- * Publishes a policy's table. Another owner's Active table stays, a retired one is taken over. Repeating it is
- * without effect.
+ * Publishes a policy's table. Another owner's Active table stays, unless it is exactly the one of `takeOver`; a retired
+ * one is taken over. Repeating it is without effect.
  */
 export function publishTtlTable(
   connection: RedisConnection,
   keyPrefix: string,
   table: TtlTable,
   mayWrite?: WriteFence,
+  takeOver?: TableOwner,
 ): Promise<PublishResult> {
   return change<PublishResult>(connection, keyPrefix, mayWrite, (current, text) => {
     const replacement = encodeTtlTable(table);
     if (text === replacement) return { result: { kind: 'Unchanged' } };
-    if (current?.state === 'Active' && current.owner !== table.owner) return { result: otherOwner(current) };
+    const isOthers = current !== null && !isSameOwner(current, table);
+    const isTakenOver = current?.owner === takeOver?.owner && current?.uid === takeOver?.uid;
+    if (isOthers && current.state === 'Active' && !isTakenOver) return { result: otherOwner(current) };
     if (current?.state === 'Active' && current.uid === table.uid && current.revision > table.revision) {
       return { result: { kind: 'Superseded', revision: current.revision } };
     }
-    return { replacement, afterwards: { kind: 'Published' } };
+    if (!isOthers) return { replacement, afterwards: { kind: 'Published' } };
+    const { owner, uid } = current;
+    return { replacement, afterwards: { kind: 'Published', before: { owner, uid } } };
   });
 }
 
@@ -68,12 +79,12 @@ export function publishTtlTable(
 export function retireTtlTable(
   connection: RedisConnection,
   keyPrefix: string,
-  owner: string,
+  owner: TableOwner,
   mayWrite?: WriteFence,
 ): Promise<RetireResult> {
   return change<RetireResult>(connection, keyPrefix, mayWrite, (current) => {
     if (current === null) return { result: { kind: 'Absent' } };
-    if (current.owner !== owner) return { result: otherOwner(current) };
+    if (!isSameOwner(current, owner)) return { result: otherOwner(current) };
     if (current.state === 'Retired') return { result: { kind: 'Retired' } };
     return {
       replacement: encodeTtlTable({ ...current, state: 'Retired' }),
@@ -86,12 +97,12 @@ export function retireTtlTable(
 export function deleteTtlTable(
   connection: RedisConnection,
   keyPrefix: string,
-  owner: string,
+  owner: TableOwner,
   mayWrite?: WriteFence,
 ): Promise<DeleteResult> {
   return change<DeleteResult>(connection, keyPrefix, mayWrite, (current, text) => {
     if (text === null) return { result: { kind: 'Absent' } };
-    if (current !== null && current.owner !== owner) return { result: otherOwner(current) };
+    if (current !== null && !isSameOwner(current, owner)) return { result: otherOwner(current) };
     return { replacement: null, afterwards: { kind: 'Deleted' } };
   });
 }
@@ -131,6 +142,11 @@ function longestLifeSeconds({ defaultSeconds, statuses }: TtlTable): number {
   return Math.max(defaultSeconds, ...Object.values(statuses));
 }
 
-function otherOwner({ owner }: TtlTable): OwnedByOther {
-  return { kind: 'OwnedByOther', owner };
+/** A policy's own table may bear the name that its installation had before. */
+function isSameOwner(one: TableOwner, other: TableOwner): boolean {
+  return one.owner === other.owner || one.uid === other.uid;
+}
+
+function otherOwner({ owner, uid }: TtlTable): OwnedByOther {
+  return { kind: 'OwnedByOther', owner, uid };
 }

@@ -1,3 +1,6 @@
+import type { RedisCredentials } from '../cache/ttl-table-redis.ts';
+import type { ManagementCredentials } from './connection-credentials.ts';
+import type { CleanUp } from './deletion.ts';
 import type { TopologyResult, TtlResult } from './ports.ts';
 import { EMPTY_HISTORY } from './scaling-behavior.ts';
 import type { ScaleDecision, ScalingHistory } from './scaling-decision.ts';
@@ -14,7 +17,26 @@ export interface Answer<T> {
   readonly failures: number;
 }
 
-/** What an operator remembers of a policy between passes. Losing it costs a pass, nothing else. */
+/** Credentials for one store, kept after their Secret is gone: the policy is released with them. */
+export interface KeptCredentials<C> {
+  /** With which the store was last written to. */
+  worked: C | undefined;
+  /** As last read from the Secret. */
+  read: C | undefined;
+}
+
+/** The clean-up after a policy in Redis or at the broker, as far as it has come. Times are monotonic milliseconds. */
+export interface StoreDeletion {
+  /** What came of the last attempt. */
+  last: CleanUp | undefined;
+  urgentFailures: number;
+  unavailableSince: number | undefined;
+}
+
+/**
+ * What an operator remembers of a policy between passes. Losing it costs a pass, and the credentials of Secrets that
+ * are gone.
+ */
 export interface Memory {
   topology: Answer<TopologyResult> | undefined;
   ttl: Answer<TtlResult> | undefined;
@@ -34,14 +56,18 @@ export interface Memory {
   templateGeneration: number | undefined;
   /** status.queueLostAt, as this process has written it. */
   queueLostAt: string | undefined;
-  /** Parts of the outside that have been cleaned up after the policy, with what stays there. */
-  readonly left: Map<string, readonly string[]>;
+  readonly redisCredentials: KeptCredentials<RedisCredentials>;
+  readonly managementCredentials: KeptCredentials<ManagementCredentials>;
+  readonly redisDeletion: StoreDeletion;
+  readonly brokerDeletion: StoreDeletion;
+  /** Since when attempts to clean up are bounded, in monotonic milliseconds. */
+  urgentSince: number | undefined;
+  /** The finalizer has been removed; the watch has not brought that yet. */
+  released: boolean;
   /** Owned objects that this process has seen in place, by `<kind> <name>`. */
   readonly inPlace: Set<string>;
   /** The object that was not accepted last, as `<kind> <name>`, and since when (monotonic milliseconds) and how often in a row. */
   failing: { readonly target: string; readonly since: number; readonly failures: number } | undefined;
-  /** Since when broker or Redis have held up the deletion, in monotonic milliseconds. */
-  awaySince: number | undefined;
   /** By type of condition; undefined until the policy's status has been read. */
   statements: Map<StatedType, Stated> | undefined;
 }
@@ -65,10 +91,14 @@ export class Memories {
       ignoredReplicasOf: undefined,
       templateGeneration: undefined,
       queueLostAt: undefined,
-      left: new Map(),
+      redisCredentials: { worked: undefined, read: undefined },
+      managementCredentials: { worked: undefined, read: undefined },
+      redisDeletion: { last: undefined, urgentFailures: 0, unavailableSince: undefined },
+      brokerDeletion: { last: undefined, urgentFailures: 0, unavailableSince: undefined },
+      urgentSince: undefined,
+      released: false,
       inPlace: new Set(),
       failing: undefined,
-      awaySince: undefined,
       statements: undefined,
     };
     this.#byUid.set(policyUid, fresh);

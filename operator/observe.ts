@@ -106,6 +106,8 @@ function remember(memory: Memory, credentials: PolicyCredentials): void {
   memory.broker = credentials.brokerIdentity ?? memory.broker;
   memory.redis = credentials.redisIdentity ?? memory.redis;
   memory.identified = true;
+  memory.redisCredentials.read = credentials.redis ?? memory.redisCredentials.read;
+  memory.managementCredentials.read = credentials.management ?? memory.managementCredentials.read;
 }
 
 function claimOf(policy: OrderCachePolicy, { broker, redis }: Memory): Claim {

@@ -2,7 +2,7 @@ import { ADOPT_ANNOTATION } from '../api/names.ts';
 import type { OrderCachePolicy } from '../api/policy.ts';
 import type { Answer } from './memory.ts';
 import type { Seen } from './observe.ts';
-import type { Change, Problem, TopologyResult, TtlResult } from './ports.ts';
+import type { Change, Problem, TakenOver, TopologyResult, TtlResult } from './ports.ts';
 import { timestamp, writeStatus } from './report.ts';
 import type { World } from './world.ts';
 
@@ -31,10 +31,17 @@ async function declareTopology(
   if (management === undefined) return undefined;
   memory.topology = await ask(world, seen, memory.topology, atOnce, async () => {
     const result = await world.topology.reconcile(policy, management, () => keepQueueLost(world, seen));
+    if (wasReached(result)) memory.managementCredentials.worked = management;
     await tellChanges(world, policy, result.changes);
     return result;
   });
   return memory.topology.result;
+}
+
+/** The broker let the operator in, and may hold something of the policy, whatever else is wrong. */
+function wasReached(result: TopologyResult): boolean {
+  if (result.kind === 'Declared') return true;
+  return result.reason !== 'BrokerUnavailable' && result.reason !== 'BrokerAccessRefused';
 }
 
 /** Kept in the status, so that the request for a catch-up outlives this process. */
@@ -61,8 +68,31 @@ async function publishTtl(world: World, seen: Seen, atOnce: boolean): Promise<Tt
   const { policy, memory, credentials } = seen;
   const { redis } = credentials;
   if (redis === undefined) return undefined;
-  memory.ttl = await ask(world, seen, memory.ttl, atOnce, () => world.ttl.publish(policy, redis));
+  memory.ttl = await ask(world, seen, memory.ttl, atOnce, async () => {
+    const result = await world.ttl.publish(policy, redis);
+    if (result.kind === 'Published') memory.redisCredentials.worked = redis;
+    if (result.kind === 'Published' && result.takenOver)
+      await recordTakeOver(world, policy, result.takenOver);
+    return result;
+  });
   return memory.ttl.result;
+}
+
+async function recordTakeOver(
+  world: World,
+  policy: OrderCachePolicy,
+  { owner, because }: TakenOver,
+): Promise<void> {
+  const { namespace, name } = policy.metadata;
+  const why = because === 'OwnerGone' ? 'which does not exist any more' : 'which the annotation names';
+  const note = `Took over key prefix ${policy.spec.redis.keyPrefix} from ${owner}, ${why}`;
+  world.log.info({ namespace, policy: name, owner }, note);
+  await world.events.record(policy, {
+    type: 'Normal',
+    reason: 'KeyPrefixTakenOver',
+    action: 'PublishTtlTable',
+    note,
+  });
 }
 
 async function ask<T extends TopologyResult | TtlResult>(

@@ -7,6 +7,7 @@ import type { ConditionReason } from '../api/conditions.ts';
 import type { OrderCachePolicy } from '../api/policy.ts';
 import type { RetryStep } from '../api/worker-config.ts';
 import type { RedisCredentials } from '../cache/ttl-table-redis.ts';
+import type { ClaimOwners } from './claim-owners.ts';
 import type { ManagementCredentials } from './connection-credentials.ts';
 import type { Observation } from './observation.ts';
 
@@ -68,6 +69,10 @@ export interface TopologyOptions {
   readonly installation: string;
   /** Called right before each write to the broker. */
   readonly mayWrite: MayWrite;
+  /** Absent: nothing is taken over but by annotation. */
+  readonly owners?: ClaimOwners;
+  /** What the installation was called before; a policy's queues may bear it. */
+  readonly formerInstallation?: string | undefined;
 }
 
 export interface Topology {
@@ -95,7 +100,15 @@ export interface Topology {
 
 // --- TTL table -------------------------------------------------------------------------------------------------
 
-export type TtlResult = { readonly kind: 'Published'; readonly changed: boolean } | Problem;
+/** A claim that was another owner's until now. */
+export interface TakenOver {
+  readonly owner: string;
+  readonly because: 'OwnerGone' | 'Annotation';
+}
+
+export type TtlResult =
+  | { readonly kind: 'Published'; readonly changed: boolean; readonly takenOver?: TakenOver }
+  | Problem;
 export type RetireResult = { readonly kind: 'Retired'; readonly changed: boolean } | Problem;
 export type EraseResult =
   | { readonly kind: 'Erased'; readonly records: number }
@@ -107,7 +120,8 @@ export interface TtlPublisher {
   /**
    * Writes the table if Redis has another or none; from then on it is looked at every 2 s, and
    * `TtlPublisherOptions.onDrift` is called when it is missing or not ours, until `forget`, `retire` or `erase`.
-   * Another owner's active table is a Problem KeyPrefixConflict.
+   * Another owner's active table is a Problem KeyPrefixConflict, unless that owner is gone or the policy's annotation
+   * names it: then it is taken over.
    */
   publish(policy: OrderCachePolicy, credentials: RedisCredentials): Promise<TtlResult>;
   /** For Retain: says "retired"; the mark expires after the longest life a record can have. */
@@ -125,6 +139,8 @@ export interface TtlPublisherOptions {
   readonly mayWrite: MayWrite;
   /** Redis came back without the table, or with another: reconcile this policy. Never awaited, must not throw. */
   readonly onDrift: (policyUid: string) => void;
+  /** Absent: nothing is taken over but by annotation. */
+  readonly owners?: ClaimOwners;
 }
 
 // --- samples ---------------------------------------------------------------------------------------------------

@@ -2,14 +2,7 @@
 import { ABANDON_ANNOTATION } from '../api/names.ts';
 import { cleanUpAfter } from './clean-up.ts';
 import { deletingConditions } from './conditions.ts';
-import {
-  awaySince,
-  type Circumstances,
-  type CleanUp,
-  type DeletionVerdict,
-  deletionVerdict,
-  isLastAttempt,
-} from './deletion.ts';
+import { type DeletionContext, type DeletionDecision, decideDeletion, reasonForUrgency } from './deletion.ts';
 import { hasFinalizer, removeFinalizer } from './finalizer.ts';
 import type { Seen } from './observe.ts';
 import { timestamp, writeStatus } from './report.ts';
@@ -17,30 +10,29 @@ import type { Next } from './work-queue.ts';
 import type { World } from './world.ts';
 
 export async function release(world: World, seen: Seen): Promise<Next> {
+  if (seen.memory.released) return {};
   if (!hasFinalizer(seen.policy)) return forget(world, seen);
-  const circumstances = await circumstancesOf(world, seen);
-  const cleanUp = await cleanUpAfter(world, seen, isLastAttempt(circumstances));
-  const verdict = deletionVerdict(cleanUp, circumstances, awayFor(world, seen, cleanUp));
-  if (verdict.kind === 'Retry') return retry(world, seen, verdict);
-  await tellLeftovers(world, seen, verdict);
+  const context = await contextOf(world, seen);
+  const attempts = await cleanUpAfter(world, seen, reasonForUrgency(context) !== undefined);
+  const decision = decideDeletion(attempts, context);
+  if (decision.kind === 'Retry') return retry(world, seen, decision);
+  await recordOrphaned(world, seen, decision);
   await removeFinalizer(world, seen.policy);
-  return forget(world, seen);
+  // A pass before the watch brings the end would begin anew, without the credentials.
+  seen.memory.released = true;
+  return forgetConnections(world, seen);
 }
 
-async function circumstancesOf(world: World, { policy, credentials }: Seen): Promise<Circumstances> {
+async function contextOf(world: World, { policy, credentials, memory }: Seen): Promise<DeletionContext> {
   const { namespace, annotations } = policy.metadata;
-  return {
+  const reasons = {
     abandoned: annotations?.[ABANDON_ANNOTATION] !== undefined && annotations[ABANDON_ANNOTATION] !== 'false',
     namespaceTerminating: await isTerminating(world, namespace),
     secretGone: credentials.redis === undefined || credentials.management === undefined,
   };
-}
-
-/** In seconds, without a break, as this process knows it. */
-function awayFor({ clock }: World, { memory }: Seen, cleanUp: CleanUp): number {
-  const now = clock.monotonic();
-  memory.awaySince = awaySince(cleanUp, memory.awaySince, now);
-  return (now - (memory.awaySince ?? now)) / 1000;
+  const now = world.clock.monotonic();
+  memory.urgentSince = reasonForUrgency(reasons) === undefined ? undefined : (memory.urgentSince ?? now);
+  return { ...reasons, urgentForSeconds: (now - (memory.urgentSince ?? now)) / 1000 };
 }
 
 /** An installation that may not read namespaces goes without this knowledge: its deletions end by time. */
@@ -55,10 +47,10 @@ async function isTerminating(world: World, namespace: string): Promise<boolean> 
 async function retry(
   world: World,
   seen: Seen,
-  verdict: Extract<DeletionVerdict, { kind: 'Retry' }>,
+  decision: Extract<DeletionDecision, { kind: 'Retry' }>,
 ): Promise<Next> {
   const { policy } = seen;
-  const conditions = deletingConditions(policy, verdict, timestamp(world));
+  const conditions = deletingConditions(policy, decision, timestamp(world));
   const kept =
     policy.status?.conditions?.filter(({ type }) => !conditions.some((now) => now.type === type)) ?? [];
   const status = {
@@ -67,28 +59,32 @@ async function retry(
     conditions: [...conditions, ...kept],
   };
   await writeStatus(world, seen, status);
-  return { again: verdict.afterSeconds * 1000 };
+  return { again: decision.afterSeconds * 1000 };
 }
 
-async function tellLeftovers(
+async function recordOrphaned(
   world: World,
   { policy }: Seen,
-  { leftovers, because }: Extract<DeletionVerdict, { kind: 'Finish' }>,
+  { orphaned, because }: Extract<DeletionDecision, { kind: 'Finish' }>,
 ): Promise<void> {
   const { namespace, name } = policy.metadata;
-  world.log.info({ namespace, policy: name, leftovers, because }, 'policy released');
-  if (leftovers.length === 0) return;
-  world.metrics.leftOver(namespace, leftovers.length);
-  const note = `Stays after the deletion (${because}): ${leftovers.join('; ')}`;
+  world.log.info({ namespace, policy: name, orphaned, because }, 'policy released');
+  if (orphaned.length === 0) return;
+  world.metrics.leftOver(namespace, orphaned.length);
+  const note = `Stays after the deletion (${because}): ${orphaned.join('; ')}`;
   const type = policy.spec.deletionPolicy === 'Retain' && because === 'cleaned up' ? 'Normal' : 'Warning';
   await world.events.record(policy, { type, reason: 'LeftBehind', action: 'Release', note });
 }
 
-function forget(world: World, { policy }: Seen): Next {
+function forget(world: World, seen: Seen): Next {
+  world.memories.forget(seen.policy.metadata.uid);
+  return forgetConnections(world, seen);
+}
+
+function forgetConnections(world: World, { policy }: Seen): Next {
   const { uid, namespace, name } = policy.metadata;
   world.sampler.forget(uid);
   world.ttl.forget(uid);
-  world.memories.forget(uid);
   world.metrics.forgetPolicy(namespace, name);
   return {};
 }

@@ -1,6 +1,6 @@
 /** What a policy wants at the broker, in the broker's own nouns. Pure. */
 import {
-  ADOPT_ANNOTATION,
+  adoptableOwners,
   deadLetterQueueName,
   delayStepName,
   OWNER_ARGUMENT,
@@ -34,8 +34,8 @@ export interface Binding {
 
 export interface DesiredTopology {
   readonly owner: string;
-  /** Whose queue it may take over, by annotation. */
-  readonly adoptFrom: string | undefined;
+  /** Whose queue it may take over: by annotation, or because that owner is gone. */
+  readonly adoptFrom: readonly string[];
   readonly queue: string;
   readonly revision: number;
   /** The last queue that the policy was known to use; a queue that is not this one is adopted when it exists. */
@@ -61,7 +61,7 @@ export function desiredTopology(policy: OrderCachePolicy, installation: string):
   const retrySteps = retryLadder(rabbitmq.retry);
   return {
     owner,
-    adoptFrom: policy.metadata.annotations?.[ADOPT_ANNOTATION],
+    adoptFrom: adoptableOwners(policy.metadata.annotations),
     queue,
     revision: rabbitmq.queue.revision,
     knownQueue: policy.status?.queue,

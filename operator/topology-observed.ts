@@ -50,15 +50,15 @@ export function ownerOfQueue(queue: ObservedQueue): string | undefined {
   return typeof owner === 'string' ? owner : undefined;
 }
 
-/** Ours, or one of its names that the annotation allows to take over. */
+/** Ours, or one of its names that may be taken over. */
 export function isOurs(queue: ObservedQueue, desired: DesiredTopology): boolean {
   const owner = ownerOfQueue(queue);
   if (owner === undefined) return false;
-  return owner === desired.owner || (owner === desired.adoptFrom && isRevisionOf(queue.name, desired));
+  return owner === desired.owner || (desired.adoptFrom.includes(owner) && isRevisionOf(queue.name, desired));
 }
 
 /** Adoption is limited to names that this policy's queue can have had, lest it drain another policy's queues. */
-function isRevisionOf(name: string, { queue, revision }: DesiredTopology): boolean {
+export function isRevisionOf(name: string, { queue, revision }: DesiredTopology): boolean {
   const base = revision === 1 ? queue : queue.slice(0, -`.r${revision}`.length);
   return name.startsWith(base) && /^(\.r\d+)?(\.dead)?$/.test(name.slice(base.length));
 }

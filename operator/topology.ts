@@ -1,9 +1,12 @@
 /** Keeps the broker equal to the policies: observe, compare, change, read back. */
+import type { OrderCachePolicy } from '../api/policy.ts';
+import { UNKNOWN_OWNERS } from './claim-owners.ts';
 import type { ManagementCredentials } from './connection-credentials.ts';
 import type { Change, Problem, ReleaseResult, Topology, TopologyOptions, TopologyResult } from './ports.ts';
 import { BrokerFailure, brokerProblem } from './rabbitmq-failure.ts';
 import { openManagement } from './rabbitmq-management.ts';
 import { QueueGauge } from './rabbitmq-queue-gauge.ts';
+import { type AdoptionContext, withAdoptable } from './topology-adopt.ts';
 import { applyChanges } from './topology-apply.ts';
 import { type DesiredTopology, desiredTopology } from './topology-desired.ts';
 import { diffTopology, type TopologyDiff } from './topology-diff.ts';
@@ -14,34 +17,59 @@ import { deleteTopology, retained } from './topology-release.ts';
 import { type RetireContext, retireDeadLetterQueue, retireWorkQueue, retryTimes } from './topology-retire.ts';
 
 export function createTopology(options: TopologyOptions): Topology {
-  const quiet = new QuietQueues();
-  const inSession = sessions(options, quiet);
+  const { installation, owners = UNKNOWN_OWNERS, formerInstallation } = options;
+  const inSession = sessions(options, new QuietQueues());
+  const adoption = ({ metadata }: OrderCachePolicy) => ({ policy: metadata, owners, formerInstallation });
   return {
     reconcile: (policy, credentials, onQueueLost) =>
       inSession(credentials, async (context, changes) => {
-        const desired = desiredTopology(policy, options.installation);
+        const desired = desiredTopology(policy, installation);
         const wasThere = policy.status?.queue === desired.queue;
-        const result = await reconcile(context, desired, wasThere ? onQueueLost : undefined);
+        const lost = wasThere ? onQueueLost : undefined;
+        const result = await reconcile(context, adoption(policy), desired, lost);
         return { ...result, changes: changes() };
       }),
     release: (policy, credentials, deletionPolicy) => {
-      const desired = desiredTopology(policy, options.installation);
+      const desired = desiredTopology(policy, installation);
       if (deletionPolicy === 'Retain') return retain(desired);
       if (credentials === null) return retain(desired);
-      return inSession(credentials, (context, changes) => release(context, desired, changes));
+      return inSession(credentials, (context, changes) =>
+        release(context, adoption(policy), desired, changes),
+      );
     },
     close: async () => {},
   };
+}
+
+interface Observed {
+  readonly observed: ObservedTopology;
+  /** As given, with the owners whose queues may be taken over. */
+  readonly desired: DesiredTopology;
+}
+
+async function observe(
+  { management }: RetireContext,
+  adoption: AdoptionContext,
+  given: DesiredTopology,
+): Promise<Observed> {
+  const observed = await observeTopology(management, given);
+  const desired = await withAdoptable(adoption, observed, given);
+  // Bindings are read of queues that are ours.
+  if (desired !== given) return { observed: await observeTopology(management, desired), desired };
+  return { observed, desired };
 }
 
 type Reconciled = { kind: 'Declared' } & Omit<Extract<TopologyResult, { kind: 'Declared' }>, 'changes'>;
 
 async function reconcile(
   context: RetireContext,
-  desired: DesiredTopology,
+  adoption: AdoptionContext,
+  given: DesiredTopology,
   onQueueLost: (() => Promise<void>) | undefined,
 ): Promise<Reconciled | Problem> {
-  const { observed, diff } = await makeEqual(context, desired, onQueueLost);
+  const before = await observe(context, adoption, given);
+  const { desired } = before;
+  const { observed, diff } = await makeEqual(context, before, onQueueLost);
   const [problem] = diff.problems;
   if (problem !== undefined) return problem;
   if (diff.changes.length > 0) return undone(diff);
@@ -59,11 +87,10 @@ async function reconcile(
 /** What the broker says after the changes; the same as before when there was nothing to change. */
 async function makeEqual(
   context: RetireContext,
-  desired: DesiredTopology,
+  { observed, desired }: Observed,
   onQueueLost: (() => Promise<void>) | undefined,
 ): Promise<{ observed: ObservedTopology; diff: TopologyDiff }> {
   const { management, mayWrite, done } = context;
-  const observed = await observeTopology(management, desired);
   const diff = diffTopology(observed, desired);
   for (const { queue, owner } of diff.adopted) done(adopted(queue, owner));
   if (diff.changes.length === 0) return { observed, diff };
@@ -109,11 +136,12 @@ async function drain(
 
 async function release(
   context: RetireContext,
-  desired: DesiredTopology,
+  adoption: AdoptionContext,
+  given: DesiredTopology,
   changes: () => readonly Change[],
 ): Promise<ReleaseResult> {
   try {
-    const observed = await observeTopology(context.management, desired);
+    const { observed, desired } = await observeOwn(context, adoption, given);
     return { ...(await deleteTopology(context, observed, desired)), changes: changes() };
   } catch (error) {
     // The vhost is gone, and all that was in it.
@@ -122,6 +150,16 @@ async function release(
     }
     throw error;
   }
+}
+
+/** What has not been taken over yet is left to the next policy. */
+async function observeOwn(
+  context: RetireContext,
+  adoption: AdoptionContext,
+  given: DesiredTopology,
+): Promise<Observed> {
+  if (given.knownQueue !== undefined) return observe(context, adoption, given);
+  return { observed: await observeTopology(context.management, given), desired: given };
 }
 
 async function retain(desired: DesiredTopology): Promise<ReleaseResult> {

@@ -1,5 +1,5 @@
 /** Writes, retires and erases TTL tables in Redis, and looks after those that are published. */
-import { catchUpKey, ownerOf } from '../api/names.ts';
+import { ADOPT_ANNOTATION, adoptableOwners, catchUpKey, ownerOf } from '../api/names.ts';
 import type { OrderCachePolicy } from '../api/policy.ts';
 import type { TtlTable } from '../cache/ttl-table.ts';
 import { FOLLOW_WITHIN_MS } from '../cache/ttl-table-follower.ts';
@@ -14,11 +14,14 @@ import {
   RedisUriInvalid,
   readTtlTable,
   retireTtlTable,
+  type TableOwner,
 } from '../cache/ttl-table-redis.ts';
+import { type OwnerState, UNKNOWN_OWNERS } from './claim-owners.ts';
 import type {
   EraseResult,
   Problem,
   RetireResult,
+  TakenOver,
   TtlPublisher,
   TtlPublisherOptions,
   TtlResult,
@@ -32,7 +35,8 @@ const RETIREMENT_MS = FOLLOW_WITHIN_MS + 1_000;
 /** Deleting goes on in the next call after this. */
 const ERASE_MS = 20_000;
 
-export function createTtlPublisher({ installation, mayWrite, onDrift }: TtlPublisherOptions): TtlPublisher {
+export function createTtlPublisher(options: TtlPublisherOptions): TtlPublisher {
+  const { installation, mayWrite, onDrift, owners = UNKNOWN_OWNERS } = options;
   const connections = new TtlConnections();
   const watch = new TtlWatch(onDrift);
   /** Since when a table is retired, by policy. A restarted operator waits once more. */
@@ -55,24 +59,55 @@ export function createTtlPublisher({ installation, mayWrite, onDrift }: TtlPubli
     const { keyPrefix } = policy.spec.redis;
     const table = ttlTableOf(policy, installation);
     const connection = await connections.use(policy.metadata.uid, credentials);
-    const result = await publishTtlTable(connection, keyPrefix, table, mayWrite);
+    let result = await publishTtlTable(connection, keyPrefix, table, mayWrite);
+    let takenOver: TakenOver | undefined;
+    if (result.kind === 'OwnedByOther') {
+      const other = result;
+      const state = await owners.stateOf(other.owner, ({ metadata }) => metadata.uid === other.uid);
+      const isNamed = adoptableOwners(policy.metadata.annotations).includes(other.owner);
+      if (state !== 'Gone' && (state === 'Exists' || !isNamed)) {
+        watchFor(policy, credentials, await readTtlTable(connection, keyPrefix));
+        return keyPrefixConflict(keyPrefix, other.owner, state);
+      }
+      result = await publishTtlTable(connection, keyPrefix, table, mayWrite, other);
+      takenOver = { owner: other.owner, because: state === 'Gone' ? 'OwnerGone' : 'Annotation' };
+    }
     switch (result.kind) {
       case 'Published':
+        await askForCatchUp(connection, keyPrefix, result.before, table);
+        watchFor(policy, credentials, table);
+        return { kind: 'Published', changed: true, ...(takenOver && { takenOver }) };
       case 'Unchanged':
         watchFor(policy, credentials, table);
-        return { kind: 'Published', changed: result.kind === 'Published' };
+        return { kind: 'Published', changed: false };
       case 'Superseded':
         watchFor(policy, credentials, await readTtlTable(connection, keyPrefix));
         return { kind: 'Published', changed: false };
       case 'OwnedByOther':
         watchFor(policy, credentials, await readTtlTable(connection, keyPrefix));
-        return keyPrefixConflict(keyPrefix, result.owner);
+        return keyPrefixConflict(keyPrefix, result.owner, 'Unknown');
     }
   };
 
+  /** Nobody of ours has kept the records of another owner: the maintenance pod is to start as with a new cache. */
+  const askForCatchUp = async (
+    connection: RedisConnection,
+    keyPrefix: string,
+    before: TableOwner | undefined,
+    { owner }: TtlTable,
+  ) => {
+    if (before === undefined || before.owner === owner) return;
+    mayWrite();
+    await connection.run((client) => client.del(catchUpKey(keyPrefix)));
+  };
+
+  const tableOwner = ({ metadata }: OrderCachePolicy): TableOwner => ({
+    owner: ownerOf(installation, metadata),
+    uid: metadata.uid,
+  });
+
   const retire = async (policy: OrderCachePolicy, connection: RedisConnection) => {
-    const owner = ownerOf(installation, policy.metadata);
-    return retireTtlTable(connection, policy.spec.redis.keyPrefix, owner, mayWrite);
+    return retireTtlTable(connection, policy.spec.redis.keyPrefix, tableOwner(policy), mayWrite);
   };
 
   const erase = async (policy: OrderCachePolicy, credentials: RedisCredentials): Promise<EraseResult> => {
@@ -96,7 +131,7 @@ export function createTtlPublisher({ installation, mayWrite, onDrift }: TtlPubli
     if (deleted === 'DeadlineExceeded') return waiting(1_000, 'Records are being deleted');
     mayWrite();
     await connection.run((client) => client.del(catchUpKey(keyPrefix)));
-    await deleteTtlTable(connection, keyPrefix, ownerOf(installation, policy.metadata), mayWrite);
+    await deleteTtlTable(connection, keyPrefix, tableOwner(policy), mayWrite);
     return { kind: 'Erased', records: count };
   };
 
@@ -148,8 +183,13 @@ function waiting(milliseconds: number, message: string): EraseResult {
   return { kind: 'Waiting', seconds: Math.ceil(milliseconds / 1000), message };
 }
 
-function keyPrefixConflict(keyPrefix: string, owner: string): Problem {
-  const message = `Key prefix ${keyPrefix} on this Redis belongs to ${owner}; choose another spec.redis.keyPrefix`;
+function keyPrefixConflict(keyPrefix: string, owner: string, state: OwnerState): Problem {
+  const what = `Key prefix ${keyPrefix} on this Redis belongs to ${owner}`;
+  const message =
+    state === 'Exists'
+      ? `${what}, which exists; delete that policy, or choose another spec.redis.keyPrefix`
+      : `${what}; choose another spec.redis.keyPrefix, or, if that owner is gone, take it over: set the annotation ` +
+        `${ADOPT_ANNOTATION}: ${owner} on this OrderCachePolicy`;
   return { kind: 'Problem', reason: 'KeyPrefixConflict', message, retryable: false };
 }
 

@@ -120,7 +120,7 @@ test('within five seconds of its retirement a policy’s records are no longer t
   database.rows.set('A', shipped);
   await reader.get('A');
   assert.equal((await reader.get('A'))?.from, 'cache');
-  await retireTtlTable(world.connection, world.keyPrefix, TABLE.owner);
+  await retireTtlTable(world.connection, world.keyPrefix, TABLE);
   const deadline = performance.now() + 5000;
   while ((await reader.get('A'))?.from === 'cache') {
     assert.ok(performance.now() < deadline, 'still trusted after 5 s');

@@ -74,12 +74,12 @@ test('operator, reader and worker do all their work with the least rights', asyn
   await workers.ping();
 
   await reader.get('A');
-  await retireTtlTable(operator, 'order:', TABLE.owner);
+  await retireTtlTable(operator, 'order:', TABLE);
   assert.deepEqual(await deleteRecords(operator, 'order:', { deadlineMs: 30_000 }), {
     kind: 'Deleted',
     count: 2,
   });
-  await deleteTtlTable(operator, 'order:', TABLE.owner);
+  await deleteTtlTable(operator, 'order:', TABLE);
   assert.equal(await admin.dbsize(), 0);
   assert.deepEqual(await admin.acl('LOG'), [], 'nothing was tried that is not allowed');
 });

@@ -13,6 +13,7 @@ import {
   publishTtlTable,
   readTtlTable,
   retireTtlTable,
+  type TableOwner,
 } from '../../cache/ttl-table-redis.ts';
 import { faultProxy } from '../servers/index.ts';
 import { ownRedis } from '../servers/own-redis.ts';
@@ -31,15 +32,38 @@ test('a table is published once, read back, and publishing it again changes noth
 test('another owner’s Active table stays; a retired one is taken over', async (t) => {
   const { connection, keyPrefix } = await cacheWorld(t);
   await publishTtlTable(connection, keyPrefix, TABLE);
-  const refused = { kind: 'OwnedByOther', owner: TABLE.owner };
+  const { owner, uid } = TABLE;
+  const refused = { kind: 'OwnedByOther', owner, uid };
   assert.deepEqual(await publishTtlTable(connection, keyPrefix, other), refused);
-  assert.deepEqual(await retireTtlTable(connection, keyPrefix, other.owner), refused);
-  assert.deepEqual(await deleteTtlTable(connection, keyPrefix, other.owner), refused);
-  assert.deepEqual(await retireTtlTable(connection, keyPrefix, TABLE.owner), { kind: 'Retired' });
-  assert.deepEqual(await retireTtlTable(connection, keyPrefix, TABLE.owner), { kind: 'Retired' });
-  assert.deepEqual(await publishTtlTable(connection, keyPrefix, other), { kind: 'Published' });
-  assert.deepEqual(await deleteTtlTable(connection, keyPrefix, other.owner), { kind: 'Deleted' });
-  assert.deepEqual(await deleteTtlTable(connection, keyPrefix, other.owner), { kind: 'Absent' });
+  assert.deepEqual(await retireTtlTable(connection, keyPrefix, other), refused);
+  assert.deepEqual(await deleteTtlTable(connection, keyPrefix, other), refused);
+  assert.deepEqual(await retireTtlTable(connection, keyPrefix, TABLE), { kind: 'Retired' });
+  assert.deepEqual(await retireTtlTable(connection, keyPrefix, TABLE), { kind: 'Retired' });
+  assert.deepEqual(await publishTtlTable(connection, keyPrefix, other), {
+    kind: 'Published',
+    before: { owner, uid },
+  });
+  assert.deepEqual(await deleteTtlTable(connection, keyPrefix, other), { kind: 'Deleted' });
+  assert.deepEqual(await deleteTtlTable(connection, keyPrefix, other), { kind: 'Absent' });
+});
+
+test('an Active table is taken over from exactly the owner and UID that are named', async (t) => {
+  const { connection, keyPrefix } = await cacheWorld(t);
+  await publishTtlTable(connection, keyPrefix, TABLE);
+  const { owner, uid } = TABLE;
+  const takeOver = (from: TableOwner) =>
+    publishTtlTable(connection, keyPrefix, other, undefined, from).then(({ kind }) => kind);
+  assert.equal(await takeOver({ owner, uid: 'uid-before' }), 'OwnedByOther');
+  assert.equal(await takeOver({ owner: 'test/shop/third', uid }), 'OwnedByOther');
+  assert.equal(await takeOver({ owner, uid }), 'Published');
+  assert.equal((await readTtlTable(connection, keyPrefix))?.owner, other.owner);
+});
+
+test('a table of the same UID is the policy’s own, whatever its installation was called', async (t) => {
+  const { connection, keyPrefix } = await cacheWorld(t);
+  await publishTtlTable(connection, keyPrefix, { ...TABLE, owner: 'former/shop/orders' });
+  assert.deepEqual(await publishTtlTable(connection, keyPrefix, TABLE), { kind: 'Published' });
+  assert.equal((await readTtlTable(connection, keyPrefix))?.owner, TABLE.owner);
 });
 
 test('an operator that is behind does not put an older revision back; a policy made anew starts again', async (t) => {
@@ -87,7 +111,7 @@ test('a follower has an edited table within five seconds, and none after its ret
   assert.equal(follower.current()?.revision, 1);
   await publishTtlTable(connection, keyPrefix, { ...TABLE, revision: 2 });
   await until(() => follower.current()?.revision === 2);
-  await retireTtlTable(connection, keyPrefix, TABLE.owner);
+  await retireTtlTable(connection, keyPrefix, TABLE);
   await until(() => follower.current() === null);
   await until(() => revisions.length === 3);
   assert.deepEqual(revisions, [1, 2, undefined]);

@@ -69,12 +69,12 @@ describe("The demo's accounts in Redis", () => {
     assert.deepEqual(settled, [{ kind: 'updated' }]);
     assert.equal((await reader.get('A1'))?.status, 'DELIVERED');
 
-    assert.equal((await retireTtlTable(connection, keyPrefix, TABLE.owner)).kind, 'Retired');
+    assert.equal((await retireTtlTable(connection, keyPrefix, TABLE)).kind, 'Retired');
     assert.deepEqual(await deleteRecords(connection, keyPrefix, { deadlineMs: 5_000 }), {
       kind: 'Deleted',
       count: 1,
     });
-    assert.equal((await deleteTtlTable(connection, keyPrefix, TABLE.owner)).kind, 'Deleted');
+    assert.equal((await deleteTtlTable(connection, keyPrefix, TABLE)).kind, 'Deleted');
   });
 
   it('let the maintenance pod walk through the orders and keep how far it is', async (t) => {

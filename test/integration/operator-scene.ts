@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { customResourceDefinition } from '../../api/crd.ts';
 import { API_VERSION, KIND } from '../../api/names.ts';
 import type { OrderCachePolicy } from '../../api/policy.ts';
-import { systemClock } from '../../operator/clock.ts';
+import { type Clock, systemClock } from '../../operator/clock.ts';
 import { KubernetesClient } from '../../operator/kubernetes-client.ts';
 import { openSession, type Session } from '../../operator/kubernetes-session.ts';
 import { Operator, type Outside, type OutsideEvents } from '../../operator/operator.ts';
@@ -29,6 +29,7 @@ export interface Scene extends AsyncDisposable {
 export interface OperatorParts {
   readonly client?: KubernetesClient;
   readonly outside?: (events: OutsideEvents) => Outside;
+  readonly clock?: Clock;
 }
 
 export type Json = { [field: string]: unknown } & { metadata: Record<string, unknown> };
@@ -68,11 +69,7 @@ export async function openScene(): Promise<Scene> {
       await send('DELETE', path).catch(undefinedIfGone);
     },
     async operator(options = {}) {
-      const operator = operatorFor(
-        namespace,
-        options.client ?? client,
-        options.outside ?? (() => quietOutside()),
-      );
+      const operator = operatorFor(namespace, { client, ...options });
       operators.push(operator);
       await operator.start();
       return operator;
@@ -111,8 +108,11 @@ function undefinedIfGone(error: unknown): undefined {
 
 function operatorFor(
   namespace: string,
-  client: KubernetesClient,
-  outside: (events: OutsideEvents) => Outside,
+  {
+    client,
+    outside = () => quietOutside(),
+    clock = systemClock,
+  }: OperatorParts & { client: KubernetesClient },
 ): Operator {
   return new Operator({
     client,
@@ -127,7 +127,7 @@ function operatorFor(
     instance: 'operator-test',
     outside,
     isLeader: () => true,
-    clock: systemClock,
+    clock,
     random: Math.random,
     log: pino({ level: process.env.LOG_LEVEL ?? 'silent', base: null }),
   });

@@ -84,7 +84,7 @@ describe('The TTL table', () => {
   it('of another owner stays, and the message names the owner', async (t) => {
     const s = await scene(t);
     const { keyPrefix } = s;
-    await publisher(t, 'other').ttl.publish(policyWith({ keyPrefix }), s.credentials);
+    await publisher(t, 'other').ttl.publish(policyWith({ keyPrefix, uid: 'uid-other' }), s.credentials);
     const result = await s.ttl.publish(policyWith({ keyPrefix }), s.credentials);
     assert.deepEqual(result.kind === 'Problem' && [result.reason, result.retryable], [
       'KeyPrefixConflict',

@@ -1,71 +1,162 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Claim, conflictOf } from '../../operator/conflicts.ts';
-import { awaySince, type Circumstances, type CleanUp, deletionVerdict } from '../../operator/deletion.ts';
+import {
+  type Attempt,
+  type CleanUp,
+  type DeletionContext,
+  type DeletionDecision,
+  decideDeletion,
+  unavailableSince,
+} from '../../operator/deletion.ts';
 import { leaseSpec, leaseStep, type SeenLease } from '../../operator/leader-decision.ts';
 import { sameQuantity } from '../../operator/quantity.ts';
 import { readSettings } from '../../operator/settings.ts';
 import { policyWith } from './operator-policy.ts';
 
-const calm: Circumstances = {
+const calm: DeletionContext = {
   abandoned: false,
   namespaceTerminating: false,
   secretGone: false,
+  urgentForSeconds: 0,
 };
-const clean: CleanUp = { kind: 'Clean', leftovers: ['queue q'] };
-const waiting: CleanUp = { kind: 'Waiting', seconds: 2, message: 'Workers end', leftovers: ['queue q'] };
-const away: CleanUp = {
+const orphaned = ['queue q'];
+const clean: CleanUp = { kind: 'Clean', orphaned };
+const waiting: CleanUp = { kind: 'Waiting', seconds: 5, message: 'Workers end', orphaned };
+const unavailable: CleanUp = {
   kind: 'Problem',
   reason: 'BrokerUnavailable',
-  message: 'away',
-  leftovers: ['queue q'],
+  message: 'refused',
+  retryable: true,
+  orphaned,
 };
-const full: CleanUp = { kind: 'Problem', reason: 'QueueNotEmpty', message: 'full', leftovers: ['queue q'] };
+const full: CleanUp = { ...unavailable, reason: 'QueueNotEmpty', message: 'full' };
+const lost: CleanUp = { ...unavailable, reason: 'SecretNotFound', message: 'no Secret', retryable: false };
+const namespaceGoes = { namespaceTerminating: true };
 
-const deletions: readonly [string, CleanUp, Partial<Circumstances> & { awayForSeconds?: number }, string][] =
+const deletions: readonly [string, CleanUp, Partial<DeletionContext>, Partial<Attempt>, string][] = [
+  ['all is cleaned up', clean, {}, {}, 'Finish: cleaned up'],
+  ['workers are being stopped', waiting, {}, {}, 'Retry in 5 s: Deleting'],
   [
-    ['all is cleaned up', clean, {}, 'Finish'],
-    ['workers are being stopped', waiting, {}, 'Retry in 2 s: Deleting'],
-    ['workers are being stopped and it is given up', waiting, { abandoned: true }, 'Finish'],
-    ['the broker is away', away, {}, 'Retry in 10 s: BrokerUnavailable'],
-    [
-      'the broker is away for five minutes',
-      away,
-      { awayForSeconds: 300 },
-      'Retry in 10 s: BrokerUnavailable',
-    ],
-    ['the broker is away for longer', away, { awayForSeconds: 301 }, 'Finish'],
-    ['the broker is away and it is given up', away, { abandoned: true }, 'Finish'],
-    ['the broker is away and the namespace goes', away, { namespaceTerminating: true }, 'Finish'],
-    ['the broker is away and a Secret is gone', away, { secretGone: true }, 'Finish'],
-    ['the queue holds messages', full, {}, 'Retry in 10 s: QueueNotEmpty'],
-    ['the queue holds messages for a day', full, { awayForSeconds: 86_400 }, 'Retry in 10 s: QueueNotEmpty'],
-    ['the queue holds messages and it is given up', full, { abandoned: true }, 'Finish'],
-    ['the queue holds messages and the namespace goes', full, { namespaceTerminating: true }, 'Finish'],
-  ];
-for (const [situation, cleanUp, circumstances, expected] of deletions) {
+    'workers are being stopped and it is given up',
+    waiting,
+    { abandoned: true },
+    {},
+    'Finish: given up by annotation',
+  ],
+  ['workers are being stopped and the namespace goes', waiting, namespaceGoes, {}, 'Retry in 2 s: Deleting'],
+  [
+    'workers do not end in a minute and the namespace goes',
+    waiting,
+    { ...namespaceGoes, urgentForSeconds: 61 },
+    {},
+    'Finish: the namespace is being deleted',
+  ],
+  ['the broker is unavailable', unavailable, {}, {}, 'Retry in 10 s: BrokerUnavailable'],
+  [
+    'the broker is unavailable for five minutes',
+    unavailable,
+    {},
+    { unavailableForSeconds: 300 },
+    'Retry in 10 s: BrokerUnavailable',
+  ],
+  [
+    'the broker is unavailable for longer',
+    unavailable,
+    {},
+    { unavailableForSeconds: 301 },
+    'Finish: refused, for five minutes',
+  ],
+  [
+    'the broker is unavailable and it is given up',
+    unavailable,
+    { abandoned: true },
+    {},
+    'Finish: given up by annotation',
+  ],
+  [
+    'the broker is unavailable and the namespace goes',
+    unavailable,
+    namespaceGoes,
+    { urgentFailures: 2 },
+    'Retry in 2 s: BrokerUnavailable',
+  ],
+  [
+    'the broker is unavailable a third time and the namespace goes',
+    unavailable,
+    namespaceGoes,
+    { urgentFailures: 3 },
+    'Finish: the namespace is being deleted',
+  ],
+  [
+    'the broker is unavailable a third time and a Secret is gone',
+    unavailable,
+    { secretGone: true },
+    { urgentFailures: 3 },
+    'Finish: a Secret is gone',
+  ],
+  ['no credentials are left', lost, { secretGone: true }, { urgentFailures: 1 }, 'Finish: a Secret is gone'],
+  ['the queue holds messages', full, {}, {}, 'Retry in 10 s: QueueNotEmpty'],
+  [
+    'the queue holds messages for a day',
+    full,
+    {},
+    { unavailableForSeconds: 86_400 },
+    'Retry in 10 s: QueueNotEmpty',
+  ],
+  [
+    'the queue holds messages and it is given up',
+    full,
+    { abandoned: true },
+    {},
+    'Finish: given up by annotation',
+  ],
+  [
+    'the queue still holds messages and the namespace goes',
+    full,
+    namespaceGoes,
+    { urgentFailures: 3 },
+    'Finish: the namespace is being deleted',
+  ],
+];
+const inWords = (decision: DeletionDecision) =>
+  decision.kind === 'Finish'
+    ? `Finish: ${decision.because}`
+    : `Retry in ${decision.afterSeconds} s: ${decision.reason}`;
+for (const [situation, cleanUp, context, before, expected] of deletions) {
   test(`a deletion while ${situation}: ${expected}`, () => {
-    const { awayForSeconds = 5, ...changed } = circumstances;
-    const verdict = deletionVerdict(cleanUp, { ...calm, ...changed }, awayForSeconds);
-    const said =
-      verdict.kind === 'Finish' ? 'Finish' : `Retry in ${verdict.afterSeconds} s: ${verdict.reason}`;
-    assert.equal(said, expected);
-    if (verdict.kind === 'Finish') assert.deepEqual(verdict.leftovers, ['queue q']);
+    const attempt = { cleanUp, urgentFailures: 1, unavailableForSeconds: 5, ...before };
+    const decision = decideDeletion([attempt], { ...calm, ...context });
+    assert.equal(inWords(decision), expected);
+    if (decision.kind === 'Finish') assert.deepEqual(decision.orphaned, orphaned);
   });
 }
 
-test('the broker is away since it was first found away, whatever held the deletion up before', () => {
+test('a deletion goes on for one store when nothing can be done about the other any more', () => {
+  const context = { ...calm, secretGone: true };
+  const attempt = { urgentFailures: 1, unavailableForSeconds: 0 };
+  const decision = decideDeletion(
+    [
+      { ...attempt, cleanUp: lost },
+      { ...attempt, cleanUp: waiting },
+    ],
+    context,
+  );
+  assert.equal(inWords(decision), 'Retry in 2 s: Deleting');
+});
+
+test('the broker is unavailable since it was first found so, whatever held the deletion up before', () => {
   const passes: readonly [number, CleanUp][] = [
     [0, full],
-    [1_000, away],
-    [2_000, away],
+    [1_000, unavailable],
+    [2_000, unavailable],
     [3_000, full],
-    [4_000, away],
+    [4_000, unavailable],
     [5_000, waiting],
   ];
   let since: number | undefined;
   const seen = passes.map(([now, cleanUp]) => {
-    since = awaySince(cleanUp, since, now);
+    since = unavailableSince(cleanUp, since, now);
     return since;
   });
   assert.deepEqual(seen, [undefined, 1_000, 1_000, undefined, 4_000, undefined]);
