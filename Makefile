@@ -12,9 +12,9 @@ NEEDS := packages
 demo cluster e2e: NEEDS += cluster
 servers bench consistency protocol mutants: NEEDS += servers
 test integration: NEEDS += servers cluster
-mutants: NEEDS += git
+mutants toolchains: NEEDS += git
 
-.PHONY: help demo test unit integration e2e bench consistency protocol model mutants generate format lint types bundle image cluster servers clean prerequisites
+.PHONY: help demo test unit integration e2e bench consistency protocol model mutants toolchains generate format lint types bundle image cluster servers clean prerequisites
 
 help: ## This list
 	@grep -hE '^[a-z0-9 ]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 24
@@ -42,6 +42,9 @@ model: $(SETUP) ## Every interleaving of the protocol's scenarios, large ones to
 
 mutants: $(SETUP) servers ## Takes down each fence in turn: its tests must go red (FENCE="part of a name")
 	@$(NODE) --no-warnings test/mutants/mutants.ts "$(FENCE)"
+
+toolchains: $(SETUP) ## A clean copy with npm 9, 10 and 11, and with Debian's Node alone in PATH
+	@$(NODE) test/toolchains/main.ts
 
 generate: $(SETUP) ## CRD, install manifests, chart, API reference and docs/outbox.sql from their sources
 	@$(NODE) cdk8s/generate.ts
@@ -76,5 +79,5 @@ prerequisites:
 
 $(SETUP): package.json package-lock.json test/node/package.json | prerequisites
 	@echo "installing npm packages"
-	@npm ci --no-audit --no-fund --loglevel=error
+	@npm ci --prefer-offline --no-audit --no-fund --loglevel=error
 	@touch $(SETUP)

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { run, searchEnvironment, succeeds } from './command.ts';
+import { go } from './go.ts';
 import { cacheDir, kubernetesVersion } from './layout.ts';
 import { step } from './progress.ts';
 
@@ -70,19 +70,6 @@ const linkerFlags = `-s -w ${versionVariables('1', '35')}`;
 /** Where the program is once it is built. */
 export const binary = (name: ProgramName): string =>
   join(cacheDir, 'bin', `${programs[name].module}-${fingerprint(programs[name].module)}`, name);
-
-const goEnvironment = { ...searchEnvironment, CGO_ENABLED: '0' };
-
-/** Runs `go`, from PATH or where its installation puts it. */
-export async function go(
-  args: readonly string[],
-  cwd: string,
-  more: NodeJS.ProcessEnv = {},
-): Promise<string> {
-  if (!(await succeeds('go', ['version'], { env: goEnvironment })))
-    throw new Error('building the cluster needs Go 1.26 or later in PATH: https://go.dev/dl/');
-  return run('go', args, { cwd, env: { ...goEnvironment, ...more }, deadlineMs: 30 * 60_000 });
-}
 
 async function build(name: ProgramName): Promise<void> {
   const target = binary(name);

@@ -1,8 +1,9 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { binary, ensureBinaries, go } from './binaries.ts';
+import { binary, ensureBinaries } from './binaries.ts';
 import { type Cluster, type ProductImage, publicServerImages } from './cluster-kind.ts';
 import { run, succeeds } from './command.ts';
+import { go } from './go.ts';
 import { cacheDir, stateDir } from './layout.ts';
 import { step } from './progress.ts';
 

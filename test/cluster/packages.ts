@@ -27,13 +27,12 @@ const apt = (...args: string[]): Promise<string> =>
     env: { ...searchEnvironment, DEBIAN_FRONTEND: 'noninteractive' },
   });
 
-/** Installs what is missing. Needs root on Debian; on another system says what to install. */
-export async function ensurePackages(): Promise<void> {
+/** Installs packages by name. @throws Error where the user is not root or there is no apt. */
+export async function installPackages(names: readonly string[]): Promise<void> {
   if (process.getuid?.() !== 0)
     throw new Error(
       'a cluster on this machine needs root; start Docker instead, or name a cluster: CONTEXT=name',
     );
-  const names = missing();
   if (names.length === 0) return;
   if (!existsSync('/usr/bin/apt-get')) throw new Error(`please install: ${names.join(', ')}`);
   await step(`installing ${names.join(', ')}`, async () => {
@@ -41,3 +40,6 @@ export async function ensurePackages(): Promise<void> {
     await apt('install', '--no-install-recommends', ...names);
   });
 }
+
+/** Installs what the cluster needs and this machine lacks. */
+export const ensurePackages = (): Promise<void> => installPackages(missing());
