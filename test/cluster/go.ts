@@ -54,8 +54,11 @@ async function downloadGo(env: NodeJS.ProcessEnv): Promise<string> {
  * Without any Go, root's Debian gets its own first.
  */
 export async function goEnvironment(env: NodeJS.ProcessEnv = environment): Promise<NodeJS.ProcessEnv> {
-  if ((await goVersion(env)) === undefined) await installPackages(['golang-go']).catch(needsGo);
-  const version = (await goVersion(env)) ?? needsGo('go is not in PATH');
+  let version = await goVersion(env);
+  if (version === undefined) {
+    await installPackages(['golang-go']).catch(needsGo);
+    version = (await goVersion(env)) ?? needsGo('go is not in PATH');
+  }
   if (isRecentGo(version)) return env;
   const root = await step(`downloading Go ${toolchain} with Go ${version}`, () => downloadGo(env));
   return { ...env, GOROOT: root, PATH: `${join(root, 'bin')}:${env.PATH ?? ''}` };

@@ -50,7 +50,10 @@ for (const version of ['go1.19.8', 'go1.22.2', 'go1.25.0-X:nodwarf5'])
   test(`${version} downloads Go 1.26 as a module, which then runs`, async (t) => {
     const { env, calls, module } = machine(t, version);
     const found = await goEnvironment(env);
-    assert.match(calls().at(-1) ?? '', /^mod download -json golang\.org\/toolchain@v0\.0\.1-go1\.26\.\d+\.\w+-\w+$/);
+    assert.match(
+      calls().at(-1) ?? '',
+      /^mod download -json golang\.org\/toolchain@v0\.0\.1-go1\.26\.\d+\.\w+-\w+$/,
+    );
     assert.equal(found.GOROOT, module);
     assert.equal(execFileSync('go', { env: found, encoding: 'utf8' }), 'the downloaded one\n');
     assert.equal(execFileSync(join(module, 'pkg/tool/linux/compile'), { encoding: 'utf8' }), 'compiles\n');
