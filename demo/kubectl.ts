@@ -14,6 +14,31 @@ export interface KubeObject {
   readonly [field: string]: unknown;
 }
 
+/** What the demo reads of a worker's pod. */
+export interface WorkerPod extends KubeObject {
+  readonly status: {
+    readonly containerStatuses?: readonly {
+      readonly containerID?: string;
+      readonly restartCount: number;
+      readonly lastState: { readonly terminated?: { readonly exitCode: number } };
+    }[];
+  };
+}
+
+/** What the demo reads of the policy. */
+export interface PolicyView {
+  readonly metadata: { readonly generation: number };
+  readonly spec: Record<string, unknown>;
+  readonly status?: {
+    readonly observedGeneration?: number;
+    readonly replicas?: number;
+    readonly desiredReplicas?: number;
+    readonly queue?: string;
+    readonly workerEventsPerSecond?: number;
+    readonly conditions?: readonly { type: string; status: string; reason: string; message: string }[];
+  };
+}
+
 /** kubectl against one cluster: what the demo does, a user can do by hand. */
 export class Kubectl {
   readonly #binary: string;

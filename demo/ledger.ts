@@ -16,7 +16,7 @@ export interface LedgerSummary {
   readonly unaccounted: readonly string[];
   /** Good events in the dead-letter queue, or bad ones that are not. */
   readonly misjudged: readonly string[];
-  /** Messages that workers finished more often than they were published: redelivered after a kill. */
+  /** Deliveries that the broker had made before, to a worker that ended without an acknowledgement. */
   readonly redelivered: number;
   readonly retried: number;
 }
@@ -32,20 +32,10 @@ export interface Delay {
 export class Ledger {
   readonly #entries = new Map<string, Entry>();
   readonly #early = new Map<string, { outcome: Outcome; at: number }>();
-  #finishes = 0;
-  #repeats = 0;
+  #redelivered = 0;
   #retried = 0;
 
-  published(
-    initiator: string,
-    messageId: string,
-    publishedAt: number,
-    kind: 'good' | 'malformed' | 'again',
-  ): void {
-    if (kind === 'again') {
-      this.#repeats += 1;
-      return;
-    }
+  published(initiator: string, messageId: string, publishedAt: number, kind: 'good' | 'malformed'): void {
     this.#entries.set(messageId, { initiator, publishedAt, malformed: kind === 'malformed' });
     const early = this.#early.get(messageId);
     if (early !== undefined) this.#finish(messageId, early.outcome, early.at);
@@ -56,8 +46,11 @@ export class Ledger {
       this.#retried += 1;
       return;
     }
-    this.#finishes += 1;
     this.#finish(messageId, outcome, at);
+  }
+
+  redelivered(deliveries: number): void {
+    this.#redelivered += deliveries;
   }
 
   /** Messages that have no outcome yet. */
@@ -85,11 +78,10 @@ export class Ledger {
     return { p50: percentile(delays, 0.5), p99: percentile(delays, 0.99), max: percentile(delays, 1) };
   }
 
-  /** When the first event was published, in milliseconds since the epoch. */
-  get firstPublished(): number {
-    let first = Number.POSITIVE_INFINITY;
-    for (const { publishedAt } of this.#entries.values()) first = Math.min(first, publishedAt);
-    return first;
+  /** When the first event since then was published, in milliseconds since the epoch. */
+  firstPublished(since: number): number {
+    const times = [...this.#entries.values()].map(({ publishedAt }) => publishedAt);
+    return times.filter((at) => at >= since).reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
   }
 
   summary(deadLetters: ReadonlySet<string>): LedgerSummary {
@@ -103,7 +95,7 @@ export class Ledger {
       outcomes: countBy(entries.flatMap(([, { outcome }]) => (outcome === undefined ? [] : [outcome]))),
       unaccounted: entries.filter(([, { outcome }]) => outcome === undefined).map(([id]) => id),
       misjudged,
-      redelivered: Math.max(0, this.#finishes - entries.length - this.#repeats),
+      redelivered: this.#redelivered,
       retried: this.#retried,
     };
   }

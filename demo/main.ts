@@ -10,7 +10,7 @@ import { changeOrdersUnderFaults } from './rush.ts';
 import { applyPolicy, findCluster, install, provideImage } from './stage.ts';
 import { NAMESPACE, POLICY } from './workload.ts';
 
-const findings: Findings = { audits: [], deadLetters: [], failures: [] };
+const findings: Findings = { audits: [], deadLetters: [], failures: [], dayBegan: 0, heldAtKill: 0 };
 const { cluster, kubectl, refused } = await findCluster();
 if (refused !== undefined) {
   console.error(refused);

@@ -2,7 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubeObject } from './kubectl.ts';
 import { act, during, say } from './narrator.ts';
 import { compare, expect, type Findings, leftovers, purgeDeadLetters } from './probes.ts';
-import { crmSettings, mesSettings, NAMESPACE, POLICY, QUIET_HOUR, readersSettings } from './workload.ts';
+import {
+  crmSettings,
+  mesSettings,
+  NAMESPACE,
+  POLICY,
+  QUIET_HOUR,
+  quiet,
+  readersSettings,
+} from './workload.ts';
 import type { World } from './world.ts';
 
 export async function changePolicy(world: World, findings: Findings): Promise<void> {
@@ -117,11 +125,6 @@ async function quietHour(world: World, waitForOutcome = true): Promise<void> {
   await world.pods.waitForEnd('crm', 90);
   await sleep(1500);
   if (waitForOutcome) await world.settled(90);
-}
-
-function quiet(settings: ReturnType<typeof mesSettings>): ReturnType<typeof mesSettings> {
-  const { initiator } = settings;
-  return initiator === undefined ? settings : { ...settings, initiator: { ...initiator, malformed: false } };
 }
 
 function asApplied(manifest: KubeObject): KubeObject {

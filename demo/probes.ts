@@ -9,6 +9,10 @@ export interface Findings {
   readonly audits: { when: string; audit: Audit }[];
   readonly deadLetters: { messageId: string; reason: string }[];
   readonly failures: string[];
+  /** When the working day began, in milliseconds since the epoch. */
+  dayBegan: number;
+  /** Messages that the killed worker had not acknowledged. */
+  heldAtKill: number;
 }
 
 export function expect(findings: Findings, held: boolean, otherwise: string): void {

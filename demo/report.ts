@@ -3,7 +3,7 @@ import { bold } from './narrator.ts';
 import type { Findings } from './probes.ts';
 import type { World } from './world.ts';
 
-/** How long nothing special happens at the start, in milliseconds. */
+/** How long nothing special happens at the start of the working day, in milliseconds. */
 const CALM = 9_000;
 
 /** Prints what happened and returns whether nothing is stale and every event is accounted for. */
@@ -13,16 +13,17 @@ export function report(world: World, findings: Findings, window: { from: number;
   const stale = findings.audits.reduce((sum, { audit }) => sum + audit.stale.length, 0);
   const compared = findings.audits.reduce((sum, { audit }) => sum + audit.records, 0);
   const { hits, misses, errors } = world.reads;
-  const first = world.ledger.firstPublished;
+  const first = world.ledger.firstPublished(findings.dayBegan);
   const share = (part: number, whole: number) =>
     whole === 0 ? '-' : `${((100 * part) / whole).toFixed(1)} %`;
   const rows: [string, string][] = [
     ['events published', `${events} (${words(summary.published)}), ${summary.malformed} of them malformed`],
     ['outcomes by message id', words(summary.outcomes)],
     ['unaccounted for', `${summary.unaccounted.length}`],
+    ['held by the killed worker', `${findings.heldAtKill} messages that it had not acknowledged`],
     ['retried / redelivered', `${summary.retried} / ${summary.redelivered}`],
     [
-      'rush',
+      'the day',
       `${rate(world, window)} events/s over ${Math.round((window.to - window.from) / 1000)} s, outages included`,
     ],
     ['event to cache, calm', delay(world.ledger.delay(first, first + CALM))],
@@ -44,6 +45,8 @@ export function report(world: World, findings: Findings, window: { from: number;
   console.log(`\n${world.backlog.plot('messages ready in the queue', window.from, window.to)}\n`);
   const failures = [...findings.failures, ...judge(stale, summary.unaccounted, summary.misjudged, errors)];
   for (const failure of failures) console.log(`  FAILED: ${failure}`);
+  if (summary.redelivered === 0)
+    console.log('  Nothing was redelivered: the killed worker had acknowledged everything by then.');
   if (world.lastReadError !== '') console.log(`  last read error: ${world.lastReadError}`);
   return failures.length === 0;
 }

@@ -9,21 +9,27 @@ import {
   scalingEvents,
   warmCache,
 } from './probes.ts';
+import { killBusyWorker, learnWorkerRate } from './workers.ts';
 import { crmSettings, mesSettings, NAMESPACE, readersSettings, WORKING_DAY } from './workload.ts';
 import type { World } from './world.ts';
 
 /** Into the rush, in milliseconds after the initiators have started. */
 const HALFWAY = 22_000;
 
-/** Acts 4 to 6: a working day, with Redis gone for ten seconds and a worker killed in the middle of the rush. */
+/** Acts 4 to 6: a working day, with a worker killed and Redis gone for ten seconds in the middle of the rush. */
 export async function changeOrdersUnderFaults(world: World, findings: Findings): Promise<void> {
-  const began = Date.now();
   act(4, 'MES and CRM change orders, readers read, workers follow');
   await warmCache(world);
   world.observe();
+  await startObservers(world);
+  await learnWorkerRate(world);
+  const began = Date.now();
+  findings.dayBegan = began;
   await startTraffic(world);
   await sleep(HALFWAY);
-  await killRedisAndWorker(world, findings);
+  act(5, 'Halfway: a worker is killed, then Redis is gone for ten seconds');
+  await killBusyWorker(world, findings);
+  await killRedis(world, findings);
   await during('the initiators finish', async () => {
     await world.pods.waitForEnd('mes', 240);
     await world.pods.waitForEnd('crm', 240);
@@ -36,11 +42,13 @@ export async function changeOrdersUnderFaults(world: World, findings: Findings):
   await compare(world, findings, 'after the rush, the Redis outage and the killed worker');
 }
 
-async function startTraffic(world: World): Promise<void> {
+async function startObservers({ pods }: World): Promise<void> {
   const settings = readersSettings();
-  const { pods } = world;
   await pods.start({ name: 'queue', command: 'queue', identity: 'auditor', settings });
   await pods.start({ name: 'readers', command: 'readers', identity: 'readers', settings });
+}
+
+async function startTraffic({ pods }: World): Promise<void> {
   await Promise.all([
     pods.start({ name: 'mes', command: 'initiator', identity: 'mes', settings: mesSettings(WORKING_DAY) }),
     pods.start({ name: 'crm', command: 'initiator', identity: 'crm', settings: crmSettings(WORKING_DAY) }),
@@ -48,39 +56,20 @@ async function startTraffic(world: World): Promise<void> {
   say("MES and CRM publish 52,000 changes: calm, a rush, calm again; CRM's clock is 45 s slow");
 }
 
-/** The worker is killed while Redis is away: it holds messages then that it cannot finish, and they come again. */
-async function killRedisAndWorker(world: World, findings: Findings): Promise<void> {
-  act(5, 'Halfway: Redis is gone for ten seconds, a worker is killed');
+async function killRedis(world: World, findings: Findings): Promise<void> {
   const { kubectl } = world;
   const before = await redisRunId(world);
   const selector = ['-l', 'app.kubernetes.io/name=redis', '-n', NAMESPACE];
   await kubectl.run(['scale', 'deployment/redis', '--replicas=0', '-n', NAMESPACE]);
   await kubectl.run(['delete', 'pod', ...selector, '--grace-period=0', '--force', '--ignore-not-found']);
   say(`Redis with run id ${before.slice(0, 8)} is gone`);
-  const gone = sleep(10_000);
-  await sleep(4_000);
-  await killWorker(world, findings);
-  await gone;
+  await sleep(10_000);
   await kubectl.run(['scale', 'deployment/redis', '--replicas=1', '-n', NAMESPACE]);
   await kubectl.run(['rollout', 'status', 'deployment/redis', '-n', NAMESPACE, '--timeout=60s']);
   const after = await redisRunId(world);
   say(`Redis is back, empty, with run id ${after.slice(0, 8)}`);
   expect(findings, before !== after, 'the kill of Redis did not hit: same run id');
   await warmCache(world);
-}
-
-async function killWorker(world: World, findings: Findings): Promise<void> {
-  const [victim] = await world.workerPods();
-  if (victim === undefined) {
-    findings.failures.push('no worker pod to kill');
-    return;
-  }
-  const { name, uid } = victim.metadata;
-  // One second, then SIGKILL. With --force the pod's object goes first, and with it the end of the log that is followed.
-  await world.kubectl.run(['delete', 'pod', name, '-n', NAMESPACE, '--grace-period=1']);
-  const left = (await world.workerPods()).map((pod) => pod.metadata.uid);
-  say(`worker ${name} with UID ${uid?.slice(0, 8)} is killed`);
-  expect(findings, !left.includes(uid), `the kill of ${name} did not hit: its UID is still there`);
 }
 
 async function showScaling(world: World, findings: Findings, began: number): Promise<void> {

@@ -56,7 +56,7 @@ export async function install(cluster: Cluster, kubectl: Kubectl, image: string)
   const settings = readersSettings();
   await pods.run({ name: 'seed', command: 'seed', identity: 'mes', settings }, 90);
   say(`${settings.orders} orders in PostgreSQL`);
-  const world = new World(kubectl, pods);
+  const world = new World(kubectl, pods, cluster.killContainer);
   await kubectl.run(['delete', 'ocp', POLICY, '-n', NAMESPACE, '--ignore-not-found', '--timeout=120s'], {
     timeoutSeconds: 130,
   });

@@ -24,8 +24,8 @@ export class Timeline {
     return values.filter((value, i) => value !== values[i - 1]);
   }
 
-  /** The highest value of each column. */
-  plot(title: string, from: number, to: number, columns = 72, height = 6): string {
+  /** The highest value of each column. The axis counts in whole steps, so that no label is there twice. */
+  plot(title: string, from: number, to: number, columns = 72, lines = 6): string {
     const width = Math.max(1, (to - from) / columns);
     const cells: number[] = [];
     let last = 0;
@@ -36,7 +36,9 @@ export class Timeline {
       cells.push(last);
     }
     const format = (value: number) => String(Math.round(value)).padStart(7);
+    const step = Math.max(1, Math.ceil(Math.max(...cells) / lines));
+    const height = Math.max(1, Math.ceil(Math.max(...cells) / step));
     const seconds = Math.round((to - from) / 1000);
-    return `  ${title}, over ${seconds} s\n${asciichart.plot(cells, { height, min: 0, format })}`;
+    return `  ${title}, over ${seconds} s\n${asciichart.plot(cells, { height, min: 0, max: height * step, format })}`;
   }
 }

@@ -38,6 +38,12 @@ export function mesSettings(phases: readonly Phase[]): Settings {
   };
 }
 
+/** The same without the malformed event. */
+export function quiet(settings: Settings): Settings {
+  const { initiator } = settings;
+  return initiator === undefined ? settings : { ...settings, initiator: { ...initiator, malformed: false } };
+}
+
 /** CRM's clock is 45 seconds slow. */
 export function crmSettings(phases: readonly Phase[]): Settings {
   return {
@@ -55,6 +61,9 @@ export function crmSettings(phases: readonly Phase[]): Settings {
     },
   };
 }
+
+/** More than one worker can take: from it the operator learns what one does in a second. */
+export const BACKLOG: readonly Phase[] = [{ seconds: 5, changesPerSecond: 800 }];
 
 /** 26,000 changes each: 52,000 in about a minute. */
 export const WORKING_DAY: readonly Phase[] = [

@@ -1,7 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { OUTCOMES, type Outcome } from '../api/worker-report.ts';
-import type { Kubectl, KubeObject } from './kubectl.ts';
+import { OUTCOMES, type Outcome, type WorkerReport } from '../api/worker-report.ts';
+import type { Cluster } from '../test/cluster/index.ts';
+import type { Kubectl, PolicyView, WorkerPod } from './kubectl.ts';
 import { Ledger } from './ledger.ts';
 import { LogFollower } from './log-follower.ts';
 import { TRAFFIC_LABEL, type TrafficPods } from './pods.ts';
@@ -14,14 +15,19 @@ const WORKERS = 'app.kubernetes.io/name=order-cache-worker';
 /** One line of a worker's log at level debug, written before it acknowledges a batch. */
 interface BatchLine {
   readonly time: number;
-  readonly msg: string;
   readonly outcomes: Partial<Record<Outcome, string[]>>;
+}
+
+/** One line of a worker's log at level debug, written when deliveries that were made before have been handled. */
+interface RedeliveredLine {
+  readonly redelivered: number;
 }
 
 /** The running demo as it is observed from outside: logs of its pods, replicas, the queue. */
 export class World {
   readonly kubectl: Kubectl;
   readonly pods: TrafficPods;
+  readonly killContainer: Cluster['killContainer'];
   readonly ledger = new Ledger();
   readonly replicas = new Timeline();
   readonly backlog = new Timeline();
@@ -32,15 +38,17 @@ export class World {
     { changes: number; events: number; duplicates: number; late: number }
   >();
   readyMessages = 0;
+  unacknowledgedMessages = 0;
   lastReadError = '';
   #followers: LogFollower[] = [];
   #replicaWatch: ChildProcess | undefined;
   #replicaTimer: NodeJS.Timeout | undefined;
   #currentReplicas = 0;
 
-  constructor(kubectl: Kubectl, pods: TrafficPods) {
+  constructor(kubectl: Kubectl, pods: TrafficPods, killContainer: Cluster['killContainer']) {
     this.kubectl = kubectl;
     this.pods = pods;
+    this.killContainer = killContainer;
   }
 
   observe(): void {
@@ -103,9 +111,15 @@ export class World {
     await this.kubectl.run(['patch', 'ocp', POLICY, '-n', NAMESPACE, '--type=merge', '-p', patch]);
   }
 
-  workerPods(): Promise<KubeObject[]> {
+  /** What a worker says of itself, by way of the API server. */
+  async workerReport(pod: WorkerPod): Promise<WorkerReport> {
+    const path = `/api/v1/namespaces/${NAMESPACE}/pods/${pod.metadata.name}:8080/proxy/report`;
+    return JSON.parse(await this.kubectl.run(['get', '--raw', path])) as WorkerReport;
+  }
+
+  workerPods(): Promise<WorkerPod[]> {
     return this.kubectl
-      .json<{ items: KubeObject[] }>([
+      .json<{ items: WorkerPod[] }>([
         'get',
         'pods',
         '-n',
@@ -120,8 +134,8 @@ export class World {
   #trafficLine(text: string): void {
     const line = parseLine(text);
     if (line?.kind === 'published') {
-      for (const [id, at] of line.messages)
-        this.ledger.published(line.initiator, id, at, line.again ? 'again' : 'good');
+      if (line.again) return;
+      for (const [id, at] of line.messages) this.ledger.published(line.initiator, id, at, 'good');
     } else if (line?.kind === 'malformed') {
       this.ledger.published('MES', line.messageId, Date.now(), 'malformed');
     } else if (line?.kind === 'initiator-done') {
@@ -133,27 +147,18 @@ export class World {
       this.lastReadError = line.lastError ?? this.lastReadError;
     } else if (line?.kind === 'queue') {
       this.readyMessages = line.ready;
+      this.unacknowledgedMessages = line.unacknowledged;
       this.backlog.add(line.at, line.ready);
     }
   }
 
   #workerLine(text: string): void {
+    if (text.includes('"msg":"redelivered"'))
+      this.ledger.redelivered((JSON.parse(text) as RedeliveredLine).redelivered);
     if (!text.includes('"msg":"batch"')) return;
     const line = JSON.parse(text) as BatchLine;
     for (const outcome of OUTCOMES) {
       for (const id of line.outcomes[outcome] ?? []) this.ledger.finished(id, outcome, line.time);
     }
   }
-}
-
-export interface PolicyView {
-  readonly metadata: { readonly generation: number };
-  readonly spec: Record<string, unknown>;
-  readonly status?: {
-    readonly observedGeneration?: number;
-    readonly replicas?: number;
-    readonly desiredReplicas?: number;
-    readonly queue?: string;
-    readonly conditions?: readonly { type: string; status: string; reason: string; message: string }[];
-  };
 }

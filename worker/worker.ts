@@ -142,6 +142,7 @@ export class Worker {
     let redelivered = 0;
     for (const delivery of batch) if (delivery.redelivered) redelivered++;
     this.metrics.batch(batch.length, redelivered, seconds);
+    if (redelivered > 0) this.#log.debug({ redelivered }, 'redelivered');
   }
 
   /** What is wrong may be wrong with every event, such as a status that the database does not take. */

@@ -19,7 +19,8 @@ export type Line =
       late: number;
     }
   | { kind: 'reads'; hits: number; misses: number; errors: number; lastError?: string }
-  | { kind: 'queue'; at: number; ready: number; dead: number }
+  /** The broker's own counts; `unacknowledged` is up to ten seconds old. */
+  | { kind: 'queue'; at: number; ready: number; unacknowledged: number; dead: number }
   | { kind: 'dead-letters'; letters: { messageId: string; reason: string }[] }
   | { kind: 'redis'; runId: string }
   | Audit

@@ -16,6 +16,8 @@ export interface Cluster {
   provideImage(image: ProductImage): Promise<string>;
   /** References of the images of the servers that the demo runs as pods. */
   serverImages(): Promise<ServerImages>;
+  /** Ends a container with SIGKILL, as a crash would, by its id in the pod's status. Undefined in a cluster elsewhere. */
+  readonly killContainer: ((containerId: string) => Promise<void>) | undefined;
 }
 
 /** The Containerfile's build argument BASE is a Node image: public, or made here where no registry answers. */

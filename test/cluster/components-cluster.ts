@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import { binary } from './binaries.ts';
 import type { Cluster, ProductImage, ServerImages } from './cluster-kind.ts';
 import { ensureComponents } from './components.ts';
-import { importArchive } from './containerd.ts';
+import { importArchive, killContainer } from './containerd.ts';
 import { buildImage } from './images.ts';
 import { inState, kubeconfigPath, nodeAddress } from './layout.ts';
 import { buildNodeBase } from './node-base.ts';
@@ -42,5 +42,6 @@ export async function ensureComponentsCluster(): Promise<Cluster> {
     loadImage: importArchive,
     provideImage,
     serverImages,
+    killContainer,
   };
 }

@@ -66,3 +66,8 @@ export async function importArchive(archive: string): Promise<void> {
   if (!existsSync(archive)) throw new Error(`no image archive at ${archive}`);
   await run(...ctr('images', 'import', archive), { deadlineMs: 300_000 });
 }
+
+/** `containerId`: as the pod's status has it, containerd://<id>. */
+export async function killContainer(containerId: string): Promise<void> {
+  await run(...ctr('tasks', 'kill', '--signal', 'SIGKILL', containerId.replace('containerd://', '')));
+}

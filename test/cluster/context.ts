@@ -60,5 +60,6 @@ export async function useContext(context: string): Promise<Cluster> {
     },
     provideImage: (image) => provideImage(context, image),
     serverImages: async () => publicServerImages,
+    killContainer: undefined,
   };
 }

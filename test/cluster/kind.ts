@@ -50,6 +50,13 @@ export async function buildWithDocker(image: ProductImage): Promise<void> {
   await step(`building image ${image.tag}`, () => run('docker', args, { deadlineMs: 900_000 }));
 }
 
+/** In the one node of kind's cluster of that name. */
+export async function killInKind(name: string, containerId: string): Promise<void> {
+  const kill = ['ctr', '-n', 'k8s.io', 'tasks', 'kill', '--signal', 'SIGKILL'];
+  const id = containerId.replace('containerd://', '');
+  await run('docker', ['exec', `${name}-control-plane`, ...kill, id]);
+}
+
 export async function ensureKind(): Promise<Cluster> {
   const kind = await kindCommand();
   mkdirSync(stateDir, { recursive: true, mode: 0o711 });
@@ -73,6 +80,7 @@ export async function ensureKind(): Promise<Cluster> {
       return image.tag;
     },
     serverImages: async () => publicServerImages,
+    killContainer: (id) => killInKind(clusterName, id),
   };
 }
 

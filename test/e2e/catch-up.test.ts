@@ -12,9 +12,7 @@ before(async () => {
 
 it('orders whose events were lost are put right on request, while there is no worker', async () => {
   const ids = await shop.makeOrders(200);
-  await scene.kubectl.until('the maintenance pod runs', 120, async () => {
-    return (await policy.condition('MaintenanceReady'))?.status === 'True';
-  });
+  await policy.untilTrue('MaintenanceReady');
   await scene.kubectl.until('the orders are cached', 60, () => shop.readIntoCache(ids));
   await shop.changeUnheard(ids, 'LOST');
   assert.equal((await shop.stale(ids)).length, ids.length);

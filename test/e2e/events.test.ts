@@ -14,8 +14,11 @@ let uncached: string[];
 before(() => policy.apply());
 
 describe('a policy applied with kubectl', () => {
-  it('becomes Ready', async () => {
-    const { status } = await policy.ready();
+  it('becomes Ready, and so does its maintenance pod', async () => {
+    await policy.ready();
+    // Ready does not depend on the maintenance pod, which may start later than the workers.
+    await policy.untilTrue('MaintenanceReady');
+    const { status } = await policy.get();
     const told = status.conditions.map(({ type, status: is }) => `${type}=${is}`).sort();
     assert.deepEqual(
       told.filter((one) => !one.startsWith('ScalingActive')),

@@ -95,6 +95,12 @@ export class PolicyOnCluster {
     return (await this.get()).status.conditions.find((condition) => condition.type === type);
   }
 
+  async untilTrue(type: Condition['type'], timeoutSeconds = 120): Promise<void> {
+    await this.#kubectl.until(`${type} is True`, timeoutSeconds, async () => {
+      return (await this.condition(type))?.status === 'True';
+    });
+  }
+
   /** Waits until it is Ready with the configuration of this moment. */
   async ready(timeoutSeconds = 120): Promise<Policy> {
     let policy = await this.get();

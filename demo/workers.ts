@@ -1,0 +1,86 @@
+import type { WorkerPod } from './kubectl.ts';
+import { during, say } from './narrator.ts';
+import { expect, type Findings } from './probes.ts';
+import { BACKLOG, crmSettings, mesSettings, NAMESPACE, quiet } from './workload.ts';
+import type { World } from './world.ts';
+
+/** Of a process that SIGKILL ended. */
+const KILLED = 137;
+
+/**
+ * One worker alone has more work than it can take, so that the operator sees what one worker does in a second. Before
+ * it has seen that, it reckons with 1,000 events.
+ */
+export async function learnWorkerRate(world: World): Promise<void> {
+  const { scaling } = (await world.policy()).spec as { scaling: { maxReplicas: number } };
+  await world.patchPolicy({ scaling: { maxReplicas: 1 } });
+  await world.policyReady(60);
+  const start = (name: 'mes' | 'crm', settings: ReturnType<typeof mesSettings>) =>
+    world.pods.start({ name, command: 'initiator', identity: name, settings });
+  await Promise.all([start('mes', quiet(mesSettings(BACKLOG))), start('crm', crmSettings(BACKLOG))]);
+  let rate: number | undefined;
+  await during('one worker alone has a backlog of 8,000 changes', () =>
+    world.kubectl.until('status.workerEventsPerSecond', 90, async () => {
+      rate = (await world.policy()).status?.workerEventsPerSecond;
+      return rate !== undefined;
+    }),
+  );
+  say(`the operator has learned what one worker does: ${rate} events/s`);
+  await world.pods.waitForEnd('mes', 60);
+  await world.pods.waitForEnd('crm', 60);
+  await during('the backlog is gone', () => world.settled(120));
+  await world.patchPolicy({ scaling: { maxReplicas: scaling.maxReplicas } });
+  await world.policyReady(60);
+}
+
+/** SIGKILL for the worker that holds most messages. Where nodes cannot be reached it is asked to end, for one second. */
+export async function killBusyWorker(world: World, findings: Findings): Promise<void> {
+  const victim = await busiestWorker(world);
+  if (victim === undefined) {
+    findings.failures.push('no worker held a message for 30 s: none was killed');
+    return;
+  }
+  const { pod, inFlight } = victim;
+  const { name } = pod.metadata;
+  const [status] = pod.status.containerStatuses ?? [];
+  findings.heldAtKill = inFlight;
+  say(`${name} holds ${inFlight} messages; the queue has ${world.unacknowledgedMessages} unacknowledged`);
+  if (world.killContainer === undefined || status?.containerID === undefined) {
+    await world.kubectl.run(['delete', 'pod', name, '-n', NAMESPACE, '--grace-period=1']);
+    say(`${name} is deleted with a grace period of one second: this cluster's nodes cannot be reached`);
+    return;
+  }
+  await world.killContainer(status.containerID);
+  const hit = await world.kubectl
+    .until(`${name} is killed`, 30, async () => {
+      const [now] = (await podNamed(world, name))?.status.containerStatuses ?? [];
+      return now?.restartCount !== status.restartCount && now?.lastState.terminated?.exitCode === KILLED;
+    })
+    .then(
+      () => true,
+      () => false,
+    );
+  if (hit) say(`${name} was ended by SIGKILL (exit code ${KILLED}), and starts again`);
+  expect(findings, hit, `the kill of ${name} did not hit: it did not end with exit code ${KILLED}`);
+}
+
+/** When the queue itself has unacknowledged messages too. Undefined after 30 s without. */
+async function busiestWorker(world: World): Promise<{ pod: WorkerPod; inFlight: number } | undefined> {
+  let busiest: { pod: WorkerPod; inFlight: number } | undefined;
+  const look = async () => {
+    const pods = await world.workerPods();
+    const looks = pods.map(async (pod) => ({ pod, inFlight: (await world.workerReport(pod)).inFlight }));
+    const seen = await Promise.allSettled(looks);
+    const found = seen.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    busiest = found.sort((a, b) => b.inFlight - a.inFlight)[0];
+    return busiest !== undefined && busiest.inFlight > 0 && world.unacknowledgedMessages > 0;
+  };
+  return world.kubectl.until('a worker holds messages', 30, look).then(
+    () => busiest,
+    () => undefined,
+  );
+}
+
+async function podNamed(world: World, name: string): Promise<WorkerPod | undefined> {
+  return (await world.workerPods()).find(({ metadata }) => metadata.name === name);
+}
