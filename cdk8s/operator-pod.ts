@@ -18,18 +18,30 @@ export function selectorLabels(name: string): Record<string, string> {
   return { 'app.kubernetes.io/name': 'order-cache-operator', 'app.kubernetes.io/instance': name };
 }
 
-/** A pod that Pod Security `restricted` admits. */
+/** Of every object; a commonLabel does not displace one of these. */
+export function labelsOf(identity: Identity, values: InstallValues): Record<string, string> {
+  return { ...values.commonLabels, ...ownLabels(identity) };
+}
+
+export function podLabels(identity: Identity, values: InstallValues): Record<string, string> {
+  return { ...values.commonLabels, ...values.podLabels, ...ownLabels(identity) };
+}
+
+function ownLabels({ name, version }: Identity): Record<string, string> {
+  return { ...selectorLabels(name), 'app.kubernetes.io/version': version };
+}
+
+export function serviceAccountName({ name }: Identity, { serviceAccount }: InstallValues): string {
+  return serviceAccount.name || name;
+}
+
+/** With the default values a pod that Pod Security `restricted` admits. */
 export function operatorPod(identity: Identity, values: InstallValues): k8s.PodSpec {
   return {
-    serviceAccountName: identity.name,
+    serviceAccountName: serviceAccountName(identity, values),
     automountServiceAccountToken: true,
     enableServiceLinks: false,
-    securityContext: {
-      runAsNonRoot: true,
-      runAsUser: 65532,
-      runAsGroup: 65532,
-      seccompProfile: { type: 'RuntimeDefault' },
-    },
+    securityContext: withoutAssigned(values.podSecurityContext, values),
     containers: [operatorContainer(identity, values)],
     ...given({
       imagePullSecrets: values.imagePullSecrets,
@@ -37,15 +49,29 @@ export function operatorPod(identity: Identity, values: InstallValues): k8s.PodS
       tolerations: values.tolerations as unknown as k8s.Toleration[],
       affinity: values.affinity as k8s.Affinity,
     }),
-    topologySpreadConstraints: [
-      {
-        maxSkew: 1,
-        topologyKey: 'kubernetes.io/hostname',
-        whenUnsatisfiable: 'ScheduleAnyway',
-        labelSelector: { matchLabels: selectorLabels(identity.name) },
-      },
-    ],
+    topologySpreadConstraints: spread(identity, values),
+    ...(values.priorityClassName && { priorityClassName: values.priorityClassName }),
   };
+}
+
+function spread(identity: Identity, values: InstallValues): k8s.TopologySpreadConstraint[] {
+  if (values.topologySpreadConstraints.length > 0)
+    return values.topologySpreadConstraints as unknown as k8s.TopologySpreadConstraint[];
+  return [
+    {
+      maxSkew: 1,
+      topologyKey: 'kubernetes.io/hostname',
+      whenUnsatisfiable: 'ScheduleAnyway',
+      labelSelector: { matchLabels: selectorLabels(identity.name) },
+    },
+  ];
+}
+
+/** What the platform assigns is left out where it says that it does. */
+function withoutAssigned(context: Record<string, unknown>, { platform }: InstallValues): object {
+  if (!platform.openshift) return context;
+  const { runAsUser: _, runAsGroup: __, fsGroup: ___, ...rest } = context;
+  return rest;
 }
 
 /** Without what is empty. */
@@ -58,19 +84,19 @@ function operatorContainer(identity: Identity, values: InstallValues): k8s.Conta
   return {
     name: 'operator',
     image: imageReference(values.image, identity.version),
-    imagePullPolicy: values.imagePullPolicy,
+    imagePullPolicy: values.image.pullPolicy,
     command: ['node', '/app/operator.js'],
-    env: [...settings(identity, values), ...podEnvironment()],
+    env: [
+      ...settings(identity, values),
+      ...podEnvironment(),
+      ...(values.extraEnv as unknown as k8s.EnvVar[]),
+    ],
     ports: [{ name: 'http', containerPort: OPERATOR_PORT }],
     startupProbe: { ...probe('/healthz'), periodSeconds: 2, failureThreshold: 30 },
     livenessProbe: { ...probe('/healthz'), periodSeconds: 10, failureThreshold: 3 },
     readinessProbe: { ...probe('/readyz'), periodSeconds: 5, failureThreshold: 2 },
     resources: quantities(values.resources),
-    securityContext: {
-      allowPrivilegeEscalation: false,
-      readOnlyRootFilesystem: true,
-      capabilities: { drop: ['ALL'] },
-    },
+    securityContext: withoutAssigned(values.securityContext, values),
   };
 }
 
@@ -80,11 +106,12 @@ function settings(identity: Identity, values: InstallValues): k8s.EnvVar[] {
     ORDERCACHE_INSTALLATION: values.installation,
     ORDERCACHE_WATCH_NAMESPACES: watched.join(','),
     ORDERCACHE_WORKER_IMAGE: workerImage(identity, values),
-    ORDERCACHE_WORKER_IMAGE_PULL_POLICY: values.imagePullPolicy,
+    ORDERCACHE_WORKER_IMAGE_PULL_POLICY: values.image.pullPolicy,
     ORDERCACHE_WORKER_IMAGE_PULL_SECRETS: values.imagePullSecrets.map(({ name }) => name).join(','),
     ORDERCACHE_WORKER_SERVICE_ACCOUNT_ANNOTATIONS: JSON.stringify(values.workerServiceAccountAnnotations),
     ORDERCACHE_LOG_LEVEL: values.logLevel,
-    ORDERCACHE_WORKER_LOG_LEVEL: values.workerLogLevel || values.logLevel,
+    ORDERCACHE_WORKER_LOG_LEVEL: values.workerLogLevel,
+    ORDERCACHE_WORKER_FIXED_USER_ID: `${!values.platform.openshift}`,
     ORDERCACHE_HTTP_PORT: `${OPERATOR_PORT}`,
   };
   return Object.entries(settings).map(([name, value]) => ({ name, value }));

@@ -2,7 +2,17 @@ import { ApiObject, Chart, type ChartProps } from 'cdk8s';
 import { k8s } from 'cdk8s-plus-27';
 import type { Construct } from 'constructs';
 import { customResourceDefinition } from '../api/crd.ts';
-import { type Identity, OPERATOR_PORT, operatorPod, selectorLabels } from './operator-pod.ts';
+import { operatorPodMonitor, serviceMonitor, workerPodMonitor } from './operator-monitors.ts';
+import { networkPolicy } from './operator-network.ts';
+import {
+  type Identity,
+  labelsOf,
+  OPERATOR_PORT,
+  operatorPod,
+  podLabels,
+  selectorLabels,
+  serviceAccountName,
+} from './operator-pod.ts';
 import { leaderElectionRules, policyRules, type Rule, watchRules } from './rbac.ts';
 import type { InstallValues } from './values-schema.ts';
 
@@ -23,14 +33,32 @@ export class OrderCacheOperator extends Chart {
     this.#props = props;
     if (props.createNamespace) this.#namespace();
     if (props.values.crds.install) this.#definition();
-    this.#serviceAccount();
-    this.#leaderElection();
-    this.#clusterGrant('policies', `${props.clusterName}-policies`, policyRules());
-    if (props.values.clusterWide) this.#clusterWideRights();
-    else this.#namespacedRights();
+    if (props.values.serviceAccount.create) this.#serviceAccount();
+    if (props.values.rbac.create) this.#rights();
     this.#deployment();
-    this.#disruptionBudget();
+    if (props.values.podDisruptionBudget.enabled) this.#disruptionBudget();
     this.#metricsService();
+    this.#optionalObjects();
+  }
+
+  #rights(): void {
+    const { clusterName, values } = this.#props;
+    this.#leaderElection();
+    this.#clusterGrant('policies', `${clusterName}-policies`, policyRules());
+    if (values.clusterWide) this.#clusterWideRights();
+    else this.#namespacedRights();
+  }
+
+  /** Off by default. */
+  #optionalObjects(): void {
+    const props = this.#props;
+    const { values } = props;
+    if (values.serviceMonitor.enabled) new ApiObject(this, 'service-monitor', serviceMonitor(props, values));
+    if (values.podMonitor.enabled) {
+      new ApiObject(this, 'pod-monitor', operatorPodMonitor(props, values));
+      new ApiObject(this, 'worker-pod-monitor', workerPodMonitor(props, values));
+    }
+    if (values.networkPolicy.enabled) new ApiObject(this, 'network-policy', networkPolicy(props, values));
   }
 
   #namespace(): void {
@@ -43,13 +71,17 @@ export class OrderCacheOperator extends Chart {
   }
 
   #definition(): void {
-    new ApiObject(this, 'definition', customResourceDefinition());
+    const { metadata, ...definition } = customResourceDefinition();
+    const { commonLabels } = this.#props.values;
+    const labels = Object.keys(commonLabels).length === 0 ? {} : { labels: commonLabels };
+    new ApiObject(this, 'definition', { ...definition, metadata: { ...metadata, ...labels } });
   }
 
   #serviceAccount(): void {
-    const annotations = this.#props.values.serviceAccountAnnotations;
+    const { annotations } = this.#props.values.serviceAccount;
+    const name = serviceAccountName(this.#props, this.#props.values);
     new k8s.KubeServiceAccount(this, 'service-account', {
-      metadata: { ...this.#metadata(), annotations },
+      metadata: { ...this.#metadata(), name, annotations },
       automountServiceAccountToken: false,
     });
   }
@@ -94,22 +126,30 @@ export class OrderCacheOperator extends Chart {
 
   #deployment(): void {
     const { name, values } = this.#props;
-    const labels = this.#labels();
+    const annotations = Object.keys(values.podAnnotations).length > 0 && {
+      annotations: values.podAnnotations,
+    };
     new k8s.KubeDeployment(this, 'deployment', {
       metadata: this.#metadata(),
       spec: {
-        replicas: values.replicas,
+        replicas: values.replicaCount,
         selector: { matchLabels: selectorLabels(name) },
-        template: { metadata: { labels }, spec: operatorPod(this.#props, values) },
+        template: {
+          metadata: { labels: podLabels(this.#props, values), ...annotations },
+          spec: operatorPod(this.#props, values),
+        },
       },
     });
   }
 
   #disruptionBudget(): void {
+    const { minAvailable, maxUnavailable } = this.#props.values.podDisruptionBudget;
     new k8s.KubePodDisruptionBudget(this, 'disruption-budget', {
       metadata: this.#metadata(),
       spec: {
-        maxUnavailable: k8s.IntOrString.fromNumber(1),
+        ...(minAvailable === undefined
+          ? { maxUnavailable: pods(maxUnavailable) }
+          : { minAvailable: pods(minAvailable) }),
         selector: { matchLabels: selectorLabels(this.#props.name) },
       },
     });
@@ -131,13 +171,17 @@ export class OrderCacheOperator extends Chart {
   }
 
   #labels(): Record<string, string> {
-    const { name, version } = this.#props;
-    return { ...selectorLabels(name), 'app.kubernetes.io/version': version };
+    return labelsOf(this.#props, this.#props.values);
   }
 
   #subjects(): k8s.Subject[] {
-    return [{ kind: 'ServiceAccount', name: this.#props.name, namespace: this.#props.namespace }];
+    const { namespace, values } = this.#props;
+    return [{ kind: 'ServiceAccount', name: serviceAccountName(this.#props, values), namespace }];
   }
+}
+
+function pods(amount: number | string): k8s.IntOrString {
+  return typeof amount === 'number' ? k8s.IntOrString.fromNumber(amount) : k8s.IntOrString.fromString(amount);
 }
 
 /** plus-27 types its lists as mutable. */

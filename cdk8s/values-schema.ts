@@ -1,13 +1,27 @@
 import Type, { type Static } from 'typebox';
+import { type Input, oneOf, stringMap, text, withDefault } from '../api/schema.ts';
 import {
-  type Input,
-  objectOfDefaults,
-  oneOf,
-  quantity,
-  stringMap,
-  text,
-  withDefault,
-} from '../api/schema.ts';
+  crds,
+  DNS_LABEL,
+  image,
+  kubernetesList,
+  kubernetesObject,
+  LOG_LEVELS,
+  networkPolicy,
+  objectName,
+  platform,
+  podDisruptionBudget,
+  podMonitor,
+  podSecurityContext,
+  rbac,
+  resources,
+  secretNames,
+  securityContext,
+  serviceAccount,
+  serviceMonitor,
+  watchedNamespace,
+  workerImage,
+} from './values-parts.ts';
 
 /**
  * The values of an installation: one schema, from which come the options of the install constructs, the chart's
@@ -17,106 +31,10 @@ import {
 /** What a policy refers to in docs/examples/orders.yaml. */
 export const USUAL_SECRETS = ['rabbitmq', 'rabbitmq-admin', 'redis', 'orders-db'] as const;
 
-const DNS_LABEL = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$';
-const DNS_NAME = '^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$';
-const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
-/** An object that Kubernetes itself checks. */
-const kubernetesObject = (description: string) =>
-  Type.Unsafe<Record<string, unknown>>({ type: 'object', description });
-/** A list of objects that Kubernetes itself checks. */
-const kubernetesList = (description: string) =>
-  Type.Unsafe<Record<string, unknown>[]>({ type: 'array', items: { type: 'object' }, description });
-
-const objectName = (description: string) =>
-  text(description, { pattern: DNS_NAME, minLength: 1, maxLength: 253 });
-
-/** Never empty: a rule with an empty list of resourceNames allows every Secret. */
-const secretNames = (description: string) =>
-  Type.Array(objectName('Name of a Secret.'), {
-    minItems: 1,
-    maxItems: 1000,
-    uniqueItems: true,
-    description,
-  });
-
-const watchedNamespace = Type.Object({
-  name: text('Name of the namespace, which must exist.', { pattern: DNS_LABEL, minLength: 1, maxLength: 63 }),
-  secretNames: Type.Optional(secretNames('Secrets that policies in this namespace refer to.')),
-});
-
-const tag = text("Tag. Empty: the chart's appVersion.", {
-  pattern: '^([A-Za-z0-9_][A-Za-z0-9_.-]*)?$',
-  maxLength: 128,
-});
-const digest = text('Digest, which wins over the tag.', {
-  pattern: '^(sha256:[a-f0-9]{64})?$',
-  maxLength: 71,
-});
-
-const image = objectOfDefaults(
-  {
-    repository: withDefault(
-      text('Registry and repository.', { pattern: '^[^\\s@]+$', minLength: 1, maxLength: 512 }),
-      'order-cache-operator',
-    ),
-    tag: withDefault(tag, ''),
-    digest: withDefault(digest, ''),
-  },
-  'The image: build it with the Containerfile and push it to a registry that the cluster can pull from.',
-);
-
-const workerImage = objectOfDefaults(
-  {
-    repository: withDefault(
-      text('Registry and repository. Empty: the image of the operator.', {
-        pattern: '^[^\\s@]*$',
-        maxLength: 512,
-      }),
-      '',
-    ),
-    tag: withDefault(tag, ''),
-    digest: withDefault(digest, ''),
-  },
-  'The image of the workers, if another than that of the operator.',
-);
-
-const requests = objectOfDefaults(
-  { cpu: withDefault(quantity('Processor.'), '100m'), memory: withDefault(quantity('Memory.'), '128Mi') },
-  'What an operator pod is guaranteed.',
-);
-
-const limits = objectOfDefaults(
-  {
-    cpu: Type.Optional(quantity('Processor. No default.')),
-    memory: withDefault(quantity('Memory.'), '256Mi'),
-  },
-  'What an operator pod may not exceed.',
-);
-
-const crds = objectOfDefaults(
-  {
-    install: withDefault(
-      Type.Boolean({ description: 'Installs and upgrades the CustomResourceDefinition with the release.' }),
-      true,
-    ),
-    keep: withDefault(
-      Type.Boolean({
-        description: 'Keeps the definition, and with it every policy, when the release is removed.',
-      }),
-      true,
-    ),
-  },
-  'The CustomResourceDefinition of OrderCachePolicy.',
-);
-
 export const installSchema = Type.Object(
   {
     image,
     workerImage,
-    imagePullPolicy: withDefault(
-      oneOf(['Always', 'IfNotPresent', 'Never'], 'When operator and workers pull their image.'),
-      'IfNotPresent',
-    ),
     imagePullSecrets: withDefault(
       Type.Array(Type.Object({ name: objectName('Name of a Secret.') }), {
         maxItems: 20,
@@ -156,7 +74,7 @@ export const installSchema = Type.Object(
       }),
       false,
     ),
-    replicas: withDefault(
+    replicaCount: withDefault(
       Type.Integer({
         minimum: 0,
         maximum: 5,
@@ -165,22 +83,42 @@ export const installSchema = Type.Object(
       2,
     ),
     logLevel: withDefault(oneOf(LOG_LEVELS, 'Log level of the operator.'), 'info'),
-    workerLogLevel: withDefault(
-      oneOf(['', ...LOG_LEVELS], 'Log level of the workers. Empty: that of the operator.'),
-      '',
-    ),
-    serviceAccountAnnotations: withDefault(
-      stringMap(32, 'Annotations of the service account of the operator.'),
-      {},
-    ),
+    workerLogLevel: withDefault(oneOf(LOG_LEVELS, 'Log level of workers and maintenance pods.'), 'info'),
+    serviceAccount,
     workerServiceAccountAnnotations: withDefault(
       stringMap(32, 'Annotations of the service accounts of the workers.'),
       {},
     ),
-    resources: objectOfDefaults({ requests, limits }, 'Processor and memory of each operator pod.'),
+    rbac,
+    commonLabels: withDefault(
+      stringMap(32, "Labels of every object and of the operator pods. The chart's own labels win."),
+      {},
+    ),
+    podLabels: withDefault(stringMap(32, 'Labels of the operator pods.'), {}),
+    podAnnotations: withDefault(stringMap(32, 'Annotations of the operator pods.'), {}),
+    platform,
+    podSecurityContext,
+    securityContext,
+    extraEnv: withDefault(
+      kubernetesList('More environment variables of the operator container, a proxy for example.'),
+      [],
+    ),
+    resources,
     nodeSelector: withDefault(stringMap(32, 'Node labels that operator pods need.'), {}),
     tolerations: withDefault(kubernetesList('Taints that operator pods tolerate.'), []),
     affinity: withDefault(kubernetesObject('Affinity of the operator pods.'), {}),
+    topologySpreadConstraints: withDefault(
+      kubernetesList('Empty: operator pods are spread over nodes where that is possible.'),
+      [],
+    ),
+    priorityClassName: withDefault(
+      text('PriorityClass of the operator pods. Empty: that of the cluster.', { maxLength: 253 }),
+      '',
+    ),
+    podDisruptionBudget,
+    serviceMonitor,
+    podMonitor,
+    networkPolicy,
     crds,
   },
   { description: 'Values of the order cache operator.' },

@@ -18,7 +18,7 @@ export function installation(image: string): Installation {
       image: imageValues(image),
       watchNamespaces: [{ name: NAMESPACE }],
       workerLogLevel: 'debug',
-      replicas: 1,
+      replicaCount: 1,
     },
     { namespace: OPERATOR_NAMESPACE, createNamespace: false },
   ) as KubeObject[];

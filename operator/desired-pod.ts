@@ -12,11 +12,13 @@ export interface WorkerInstallation {
   readonly imagePullSecrets: readonly string[];
   readonly serviceAccountAnnotations: Readonly<Record<string, string>>;
   readonly logLevel: string;
+  /** False: the platform assigns the user id (OpenShift refuses any that is outside of the namespace's range). */
+  readonly fixedUserId: boolean;
 }
 
 const CONFIG_DIRECTORY = '/etc/ordercache/config';
 const CREDENTIALS_DIRECTORY = '/etc/ordercache/credentials';
-/** `nonroot` of the image. */
+/** The user of the image. */
 const USER_ID = 65532;
 
 /** A pod of a policy, whichever it is. */
@@ -67,9 +69,7 @@ export function podTemplate(
       terminationGracePeriodSeconds: workers.terminationGracePeriodSeconds,
       securityContext: {
         runAsNonRoot: true,
-        runAsUser: USER_ID,
-        runAsGroup: USER_ID,
-        fsGroup: USER_ID,
+        ...(installation.fixedUserId && { runAsUser: USER_ID, runAsGroup: USER_ID, fsGroup: USER_ID }),
         seccompProfile: { type: 'RuntimeDefault' },
       },
       ...(installation.imagePullSecrets.length > 0 && {
@@ -87,7 +87,7 @@ export function podTemplate(
         },
       ],
       containers: [container(installation, configHash, parts)],
-      volumes: volumes(name, parts.secrets),
+      volumes: volumes(name, installation, parts.secrets),
     },
   };
 }
@@ -137,8 +137,16 @@ function probes() {
   };
 }
 
-function volumes(policyName: string, secrets: ReadonlyMap<string, string>) {
-  const readable = { defaultMode: 0o440 };
+/**
+ * The group of the files is the pod's fsGroup. Without one they belong to root, and an assigned user may be in no group
+ * of theirs: then everybody in the pod, which is one container, may read them.
+ */
+function volumes(
+  policyName: string,
+  { fixedUserId }: WorkerInstallation,
+  secrets: ReadonlyMap<string, string>,
+) {
+  const readable = { defaultMode: fixedUserId ? 0o440 : 0o444 };
   return [
     { name: 'config', configMap: { name: workerObjectName(policyName), ...readable } },
     ...[...secrets].map(([connection, secretName]) => ({

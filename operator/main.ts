@@ -12,6 +12,7 @@ import { createSampler } from './sampler.ts';
 import { readSettings, type Settings } from './settings.ts';
 import { createTopology } from './topology.ts';
 import { createTtlPublisher } from './ttl-publisher.ts';
+import { runUninstallCheck } from './uninstall-check.ts';
 
 const LEASE_NAME = 'order-cache-operator';
 /** Less than the pod's grace period. */
@@ -102,4 +103,10 @@ function defect(error: unknown): never {
 
 process.on('unhandledRejection', defect);
 process.on('uncaughtException', defect);
-main().catch((error: unknown) => die(error instanceof Error ? error.message : String(error)));
+
+const [command, ...namespaces] = process.argv.slice(2);
+const run =
+  command === 'uninstall-check'
+    ? runUninstallCheck(namespaces).then((status) => process.exit(status))
+    : main();
+run.catch((error: unknown) => die(error instanceof Error ? error.message : String(error)));

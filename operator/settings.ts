@@ -18,6 +18,7 @@ export interface Settings {
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
 type LogLevel = (typeof LOG_LEVELS)[number];
+const BOOLEANS = ['true', 'false'] as const;
 const PULL_POLICIES = ['Always', 'IfNotPresent', 'Never'] as const;
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
@@ -26,7 +27,6 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Throws an Error of one line that names the variable, what was expected and what came. */
 export function readSettings(environment: Environment): Settings {
-  const logLevel = oneOf(environment, 'ORDERCACHE_LOG_LEVEL', LOG_LEVELS, 'info');
   return {
     installation: matching(environment, 'ORDERCACHE_INSTALLATION', DNS_LABEL, 'a DNS label', 'default'),
     watchNamespaces: list(environment, 'ORDERCACHE_WATCH_NAMESPACES', DNS_LABEL),
@@ -35,9 +35,10 @@ export function readSettings(environment: Environment): Settings {
       imagePullPolicy: optionalOneOf(environment, 'ORDERCACHE_WORKER_IMAGE_PULL_POLICY', PULL_POLICIES),
       imagePullSecrets: list(environment, 'ORDERCACHE_WORKER_IMAGE_PULL_SECRETS', NAME),
       serviceAccountAnnotations: stringMap(environment, 'ORDERCACHE_WORKER_SERVICE_ACCOUNT_ANNOTATIONS'),
-      logLevel: oneOf(environment, 'ORDERCACHE_WORKER_LOG_LEVEL', LOG_LEVELS, logLevel),
+      logLevel: oneOf(environment, 'ORDERCACHE_WORKER_LOG_LEVEL', LOG_LEVELS, 'info'),
+      fixedUserId: oneOf(environment, 'ORDERCACHE_WORKER_FIXED_USER_ID', BOOLEANS, 'true') === 'true',
     },
-    logLevel,
+    logLevel: oneOf(environment, 'ORDERCACHE_LOG_LEVEL', LOG_LEVELS, 'info'),
     httpPort: port(environment, 'ORDERCACHE_HTTP_PORT', 8080),
     podName: matching(environment, 'POD_NAME', NAME, 'the name of a pod'),
     podNamespace: matching(environment, 'POD_NAMESPACE', DNS_LABEL, 'a namespace'),
@@ -92,7 +93,7 @@ function list(environment: Environment, name: string, form: RegExp): readonly st
   const items = (read(environment, name) ?? '').split(',').map((item) => item.trim());
   const named = items.filter((item) => item !== '');
   const wrong = named.find((item) => !form.test(item));
-  return wrong === undefined ? named : refuse(name, 'a comma-separated list of names', wrong);
+  return wrong === undefined ? [...new Set(named)] : refuse(name, 'a comma-separated list of names', wrong);
 }
 
 function stringMap(environment: Environment, name: string): Readonly<Record<string, string>> {

@@ -59,7 +59,7 @@ function values(): string {
     image: imageValues(image),
     installation: home.name,
     watchNamespaces: [{ name: watched.name }],
-    replicas: 1,
+    replicaCount: 1,
     crds: { install: false },
   });
 }

@@ -104,7 +104,7 @@ function operatorManifests(image: string): KubeObject[] {
       image: imageValues(image),
       installation: 'e2e',
       watchNamespaces: [{ name: NAMESPACE }, { name: DOOMED_NAMESPACE }],
-      replicas: 2,
+      replicaCount: 2,
       resources: { requests: { cpu: '20m' } },
       crds: { install: false },
     },

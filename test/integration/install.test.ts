@@ -16,7 +16,7 @@ before(async () => {
   await installDefinition(kubectl);
   home = await makeNamespace(kubectl);
   watched = await makeNamespace(kubectl);
-  const values = { watchNamespaces: [{ name: watched.name }], replicas: 0 };
+  const values = { watchNamespaces: [{ name: watched.name }], replicaCount: 0 };
   manifests = installManifests(values, { namespace: home.name, createNamespace: false });
   await apply(kubectl, manifests);
 });

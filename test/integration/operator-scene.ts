@@ -123,6 +123,7 @@ function operatorFor(
       imagePullSecrets: [],
       serviceAccountAnnotations: { 'example.com/role': 'orders' },
       logLevel: 'info',
+      fixedUserId: true,
     },
     instance: 'operator-test',
     outside,

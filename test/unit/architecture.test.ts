@@ -22,7 +22,15 @@ const OWNERS: Owners = {
 /** The decisions. They get clock, randomness and environment as arguments. All of api/ is pure, too. */
 const DECISIONS = {
   cache: ['address', 'circuit-breaker', 'failure', 'keys', 'outage', 'outcomes', 'record', 'ttl-table'],
-  cdk8s: ['api-reference', 'helm-expressions', 'input-check', 'input-schema', 'rbac', 'values-schema'],
+  cdk8s: [
+    'api-reference',
+    'chart/expressions',
+    'input-check',
+    'input-schema',
+    'rbac',
+    'values-parts',
+    'values-schema',
+  ],
   maintenance: ['catch-up-state', 'redis-place', 'settings'],
   operator: [
     'broker-policies',

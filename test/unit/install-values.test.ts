@@ -14,6 +14,7 @@ interface Rule {
 interface PodSpec {
   readonly containers: { readonly image: string; readonly env: { name: string; value?: string }[] }[];
   readonly imagePullSecrets?: { name: string }[];
+  readonly securityContext?: { runAsNonRoot?: boolean };
 }
 
 const find = (manifests: Manifest[], kind: string) => manifests.filter((manifest) => manifest.kind === kind);
@@ -99,6 +100,41 @@ describe('an installation', () => {
     assert.equal(environment(manifests).ORDERCACHE_WORKER_IMAGE_PULL_SECRETS, 'one,two');
   });
 
+  it('does not roll the workers when the log level of the operator changes', () => {
+    const level = (logLevel: 'info' | 'debug') =>
+      readSettings({
+        ...environment(installManifests({ logLevel })),
+        POD_NAME: 'operator-1',
+        POD_NAMESPACE: 'order-cache-system',
+      });
+    assert.equal(level('debug').logLevel, 'debug');
+    assert.deepEqual(level('debug').worker, level('info').worker);
+  });
+
+  it('takes two entries for one namespace as one, with the Secrets of both', () => {
+    const watchNamespaces = [
+      { name: 'shop', secretNames: ['redis'] },
+      { name: 'shop', secretNames: ['redis', 'broker'] },
+      { name: 'shop', secretNames: ['redis'] },
+    ];
+    const manifests = installManifests({ watchNamespaces });
+    const [role, ...more] = find(manifests, 'Role').filter(secretRule);
+    assert.ok(role);
+    assert.deepEqual([secretRule(role)?.resourceNames, more], [['redis', 'broker'], []]);
+    assert.equal(environment(manifests).ORDERCACHE_WATCH_NAMESPACES, 'shop');
+  });
+
+  it('sets no user or group id anywhere where the platform assigns them', () => {
+    const manifests = installManifests({
+      platform: { openshift: true },
+      podSecurityContext: { fsGroup: 65532 },
+      securityContext: { runAsUser: 65532 },
+    });
+    assert.doesNotMatch(JSON.stringify(manifests), /"(runAsUser|runAsGroup|fsGroup)":/);
+    assert.equal(podOf(manifests).securityContext?.runAsNonRoot, true);
+    assert.equal(environment(manifests).ORDERCACHE_WORKER_FIXED_USER_ID, 'false');
+  });
+
   it('gives the operator the environment that it reads', () => {
     const manifests = installManifests({
       installation: 'eu',
@@ -117,6 +153,7 @@ describe('an installation', () => {
         imagePullSecrets: ['registry'],
         serviceAccountAnnotations: { 'example.com/role': 'a "quoted" role' },
         logLevel: 'debug',
+        fixedUserId: true,
       },
       logLevel: 'info',
       httpPort: 8080,
@@ -127,7 +164,13 @@ describe('an installation', () => {
 
   const refused: readonly [string, unknown, RegExp][] = [
     ['an unknown value', { replica: 2 }, /^Error: replica: unknown field$/],
-    ['too many replicas', { replicas: 9 }, /^Error: replicas: must be <= 5, got 9$/],
+    ['too many replicas', { replicaCount: 9 }, /^Error: replicaCount: must be <= 5, got 9$/],
+    ['the old name of replicaCount', { replicas: 2 }, /^Error: replicas: is called replicaCount now/],
+    [
+      'an account that nobody names',
+      { serviceAccount: { create: false } },
+      /^Error: serviceAccount.name: exp/,
+    ],
     ['an unknown log level', { logLevel: 'loud' }, /^Error: logLevel: expected one of trace, debug,/],
     ['no namespace at all', { watchNamespaces: [] }, /^Error: watchNamespaces: expected at least one/],
     ['no Secret at all', { secretNames: [] }, /^Error: secretNames: must not have fewer than 1 items/],

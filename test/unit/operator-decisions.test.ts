@@ -292,12 +292,13 @@ test('the environment has defaults', () => {
   assert.deepEqual(settings.watchNamespaces, []);
   assert.equal(settings.httpPort, 8080);
   assert.equal(settings.worker.logLevel, 'info');
+  assert.equal(settings.worker.fixedUserId, true);
 });
 
 test('the environment is read', () => {
   const settings = readSettings({
     ...environment,
-    ORDERCACHE_WATCH_NAMESPACES: 'shop, support',
+    ORDERCACHE_WATCH_NAMESPACES: 'shop, support,shop',
     ORDERCACHE_LOG_LEVEL: 'debug',
     ORDERCACHE_WORKER_IMAGE_PULL_SECRETS: 'a,b',
     ORDERCACHE_WORKER_SERVICE_ACCOUNT_ANNOTATIONS: '{"role":"x"}',
@@ -305,7 +306,7 @@ test('the environment is read', () => {
   assert.deepEqual(settings.watchNamespaces, ['shop', 'support']);
   assert.deepEqual(settings.worker.imagePullSecrets, ['a', 'b']);
   assert.deepEqual(settings.worker.serviceAccountAnnotations, { role: 'x' });
-  assert.equal(settings.worker.logLevel, 'debug', "the workers' level is the operator's unless it is set");
+  assert.equal(settings.worker.logLevel, 'info', 'another level of the operator does not roll the workers');
 });
 
 const wrong: readonly [string, string | undefined, RegExp][] = [
@@ -317,6 +318,7 @@ const wrong: readonly [string, string | undefined, RegExp][] = [
   ['ORDERCACHE_HTTP_PORT', '65536', /expected a port number/],
   ['ORDERCACHE_LOG_LEVEL', 'loud', /expected one of fatal, error, warn, info, debug, trace, got "loud"/],
   ['ORDERCACHE_WORKER_IMAGE_PULL_POLICY', 'Sometimes', /expected one of Always, IfNotPresent, Never/],
+  ['ORDERCACHE_WORKER_FIXED_USER_ID', 'yes', /expected one of true, false, got "yes"/],
   ['ORDERCACHE_WATCH_NAMESPACES', 'shop,*', /expected a comma-separated list of names, got "\*"/],
   ['ORDERCACHE_WORKER_SERVICE_ACCOUNT_ANNOTATIONS', '[1]', /expected a JSON object with string values/],
   ['ORDERCACHE_WORKER_SERVICE_ACCOUNT_ANNOTATIONS', '{"a":1}', /expected a JSON object with string values/],

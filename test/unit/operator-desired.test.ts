@@ -22,6 +22,7 @@ const installation: WorkerInstallation = {
   imagePullSecrets: ['pull'],
   serviceAccountAnnotations: { role: 'orders' },
   logLevel: 'info',
+  fixedUserId: true,
 };
 const route = {
   queues: ['ordercache.shop.orders'],
@@ -89,6 +90,18 @@ function isRestricted(pod: V1PodSpec | undefined) {
     capabilities: { drop: ['ALL'] },
   });
 }
+
+test('both pods leave user and group to the platform that assigns them, which can read their files', () => {
+  const assigned = { ...installation, fixedUserId: false };
+  const { deployment, maintenance } = objectsOf(policyWith(), 2, assigned);
+  for (const { spec } of [deployment, maintenance]) {
+    const pod = spec?.template.spec;
+    assert.doesNotMatch(JSON.stringify(pod), /"(runAsUser|runAsGroup|fsGroup)":/);
+    assert.equal(pod?.securityContext?.runAsNonRoot, true);
+    const modes = pod?.volumes?.map(({ secret, configMap }) => (secret ?? configMap)?.defaultMode);
+    assert.deepEqual(new Set(modes), new Set([0o444]));
+  }
+});
 
 test('connections are mounted as files, the management Secret never', () => {
   const { pod, container } = podOf(policyWith());

@@ -13,6 +13,7 @@ const INSTALLATION = {
   imagePullSecrets: [],
   serviceAccountAnnotations: {},
   logLevel: 'info',
+  fixedUserId: true,
 };
 const ALL = ['CacheReady', 'MaintenanceReady', 'TopologyReady', 'WorkersReady'];
 const LOOKED = { topology: {}, ttl: {}, applied: 'Everything' } as unknown as Situation;

@@ -20,6 +20,12 @@ export function yamlBlock(expression: string): string {
   return wrap('block', `${expression}\n.`);
 }
 
+/** In place of an item of a list: the items of a list. */
+export function items(expression: string): string {
+  return wrap('items', expression);
+}
+
+const ITEMS = /^( *)- helm\.items\.([\w-]+)\.end$/gm;
 const INLINE = /helm\.inline\.([\w-]+)\.end/g;
 const BLOCK = /^( *)([^:\n]+): helm\.block\.([\w-]+)\.end$/gm;
 
@@ -27,8 +33,12 @@ const BLOCK = /^( *)([^:\n]+): helm\.block\.([\w-]+)\.end$/gm;
 export function templateOf(object: object): string {
   const text = stringify(object, { lineWidth: 0 });
   if (text.includes('{{')) throw new Error('expected an object without template delimiters, got {{');
-  const result = text.replace(BLOCK, unwrapBlock).replace(INLINE, (_, code) => `{{ ${decode(code)} }}`);
+  const result = text
+    .replace(BLOCK, unwrapBlock)
+    .replace(ITEMS, unwrapItems)
+    .replace(INLINE, (_, code) => `{{ ${decode(code)} }}`);
   if (result.includes('helm.block.')) throw new Error('a block must be the whole value of a key');
+  if (result.includes('helm.items.')) throw new Error('items must be the whole item of a list');
   return result;
 }
 
@@ -40,7 +50,12 @@ function unwrapBlock(_: string, indent: string, key: string, code: string): stri
     .join('\n');
 }
 
-function wrap(form: 'inline' | 'block', expression: string): string {
+function unwrapItems(_: string, indent: string, code: string): string {
+  const content = `{{- toYaml . | nindent ${indent.length} }}`;
+  return [`{{- with ${decode(code)} }}`, content, '{{- end }}'].map((line) => indent + line).join('\n');
+}
+
+function wrap(form: 'inline' | 'block' | 'items', expression: string): string {
   return `helm.${form}.${Buffer.from(expression).toString('base64url')}.end`;
 }
 

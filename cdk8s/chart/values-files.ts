@@ -1,6 +1,7 @@
 import { stringify } from 'yaml';
-import { inputSchema } from './input-schema.ts';
-import { installSchema } from './values-schema.ts';
+import { inputSchema } from '../input-schema.ts';
+import { RENAMED } from '../values.ts';
+import { chartSchema, globalSchema } from './chart-values.ts';
 
 /** values.yaml, values.schema.json and the table of values, all from the schema of the values. */
 
@@ -11,7 +12,7 @@ interface Value {
   readonly properties?: Readonly<Record<string, Value>>;
 }
 
-const values = installSchema.properties as unknown as Readonly<Record<string, Value>>;
+const values = chartSchema.properties as unknown as Readonly<Record<string, Value>>;
 
 /** values.yaml: each value with its default under its description. */
 export function valuesYaml(): string {
@@ -52,10 +53,15 @@ const indented = (line: string, depth: number): string => ' '.repeat(depth) + li
 
 /** values.schema.json: Helm refuses other values with the field's path. */
 export function valuesSchemaJson(marker: string): string {
-  const schema = inputSchema(installSchema);
+  const schema = inputSchema(chartSchema);
+  // Whatever is given is refused, and the message ends with the new name.
+  const renamed = Object.fromEntries(
+    Object.entries(RENAMED).map(([old, name]) => [old, { const: `renamed: ${name}` }]),
+  );
   const properties = {
-    ...(schema.properties as object),
-    global: { type: 'object', description: 'Set by a parent chart; not used.' },
+    ...(schema.properties as Readonly<Record<string, object>>),
+    global: { ...(schema.properties as { global: object }).global, ...globalSchema },
+    ...renamed,
   };
   const anyOf = [
     { properties: { clusterWide: { const: true } }, required: ['clusterWide'] },

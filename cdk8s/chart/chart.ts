@@ -1,6 +1,7 @@
 import { stringify } from 'yaml';
-import { chartTemplates } from './helm-templates.ts';
-import { valuesSchemaJson, valuesTable, valuesYaml } from './helm-values.ts';
+import { HELPERS } from './named-templates.ts';
+import { chartTemplates } from './templates.ts';
+import { valuesSchemaJson, valuesTable, valuesYaml } from './values-files.ts';
 
 /** The Helm chart, file by file: path inside the chart's directory, and content. `marker` says that it is generated. */
 export function helmChart(version: string, marker: string): Map<string, string> {
@@ -34,54 +35,6 @@ function chartYaml(version: string): object {
   };
 }
 
-const HELPERS = `
-{{- define "order-cache-operator.fullname" -}}
-{{- if contains "order-cache-operator" .Release.Name -}}
-{{- .Release.Name | trunc 45 | trimSuffix "-" -}}
-{{- else -}}
-{{- printf "%s-order-cache-operator" (.Release.Name | trunc 24 | trimSuffix "-") -}}
-{{- end -}}
-{{- end -}}
-
-{{- /* An image from its values: repository@digest, or repository:tag. */ -}}
-{{- define "order-cache-operator.imageReference" -}}
-{{- if .image.digest -}}
-{{- printf "%s@%s" .image.repository .image.digest -}}
-{{- else -}}
-{{- printf "%s:%s" .image.repository (.image.tag | default .appVersion) -}}
-{{- end -}}
-{{- end -}}
-
-{{- define "order-cache-operator.image" -}}
-{{- include "order-cache-operator.imageReference" (dict "image" .Values.image "appVersion" .Chart.AppVersion) -}}
-{{- end -}}
-
-{{- define "order-cache-operator.workerImage" -}}
-{{- $image := ternary .Values.workerImage .Values.image (ne .Values.workerImage.repository "") -}}
-{{- include "order-cache-operator.imageReference" (dict "image" $image "appVersion" .Chart.AppVersion) -}}
-{{- end -}}
-
-{{- define "order-cache-operator.watchNamespaces" -}}
-{{- $names := list -}}
-{{- if not .Values.clusterWide -}}
-{{- range .Values.watchNamespaces }}{{ $names = append $names .name }}{{ end -}}
-{{- end -}}
-{{- join "," $names -}}
-{{- end -}}
-
-{{- define "order-cache-operator.imagePullSecrets" -}}
-{{- $names := list -}}
-{{- range .Values.imagePullSecrets }}{{ $names = append $names .name }}{{ end -}}
-{{- join "," $names -}}
-{{- end -}}
-
-{{- /* RBAC reads an empty list of names as all Secrets. */ -}}
-{{- define "order-cache-operator.secretNames" -}}
-{{- if not . }}{{ fail "secretNames: expected at least one name" }}{{ end -}}
-{{- toYaml . -}}
-{{- end -}}
-`;
-
 const NOTES = `{{ .Chart.Name }} {{ .Chart.AppVersion }} runs in the namespace {{ .Release.Namespace }}.
 
 {{ if .Values.clusterWide -}}
@@ -95,6 +48,9 @@ It may read the Secrets that the values name (secretNames), and no others.
   kubectl -n {{ .Release.Namespace }} rollout status deployment/{{ include "order-cache-operator.fullname" . }}
   kubectl explain ocp.spec
   kubectl get ocp -A
+  helm test -n {{ .Release.Namespace }} {{ .Release.Name }}
+
+Delete the policies before you uninstall: only the operator lets them be deleted.
 `;
 
 function readme(marker: string): string {
