@@ -46,9 +46,10 @@ mutants: $(SETUP) servers ## Takes down each fence in turn: its tests must go re
 toolchains: $(SETUP) ## A clean copy with npm 9, 10 and 11, and with Debian's Node alone in PATH
 	@$(NODE) test/toolchains/main.ts
 
-generate: $(SETUP) ## CRD, install manifests, chart, API reference and docs/outbox.sql from their sources
+generate: $(SETUP) ## CRD, install manifests, chart, API reference, docs/outbox.sql and docs/contract from their sources
 	@$(NODE) cdk8s/generate.ts
 	@$(NODE) build/outbox-sql.ts
+	@$(NODE) build/contract/contract.ts
 
 format: $(SETUP) ## Format and organise imports
 	@$(NODE) node_modules/.bin/biome check --write .
