@@ -9,18 +9,21 @@ export CONTEXT IMAGE
 
 # What the target needs of the machine: build/prerequisites.sh says what is missing before npm begins to download.
 NEEDS := packages
-demo cluster e2e: NEEDS += cluster
+demo recording cluster e2e: NEEDS += cluster
 servers bench consistency protocol mutants: NEEDS += servers
 test integration: NEEDS += servers cluster
 mutants toolchains: NEEDS += git
 
-.PHONY: help demo test unit integration e2e bench consistency protocol model mutants toolchains generate format lint types bundle image cluster servers clean prerequisites
+.PHONY: help demo recording test unit integration e2e bench consistency protocol model mutants toolchains generate format lint types bundle image cluster servers clean prerequisites
 
 help: ## This list
 	@grep -hE '^[a-z0-9 ]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 24
 
 demo: $(SETUP) ## The main job on a real cluster, with a report (CONTEXT=name IMAGE=registry/name:tag for a cluster of yours)
 	@$(NODE) demo/main.ts
+
+recording: $(SETUP) ## Runs the demo and draws docs/images/demo.svg of what it prints
+	@$(NODE) demo/recording.ts
 
 test: $(SETUP) ## Everything that must pass before a change lands
 	@$(NODE) test/run.ts

@@ -4,42 +4,20 @@
  *   node test/run.ts [unit|integration|e2e] [file ...]
  */
 import { spawnSync } from 'node:child_process';
-import { globSync } from 'node:fs';
+import { relative } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
+import { clusterInBackground } from './runner/cluster-in-background.ts';
+import { keepDurations, knownDurations, slowest } from './runner/durations.ts';
+import { expectedSpan, minutes, Progress } from './runner/progress.ts';
+import { type Suite, type SuiteName, suites } from './runner/suites.ts';
 
 type Count = { passed: number; failed: number };
-interface Suite {
-  readonly name: string;
-  /** Test files that run at the same time. */
-  readonly concurrency: number;
-  /** What must be up before the first test. */
-  readonly prepare: () => Promise<void>;
-  /** Takes away what the files of the suite share. */
-  readonly finish?: () => Promise<void>;
-}
 
-const suites: readonly Suite[] = [
-  { name: 'unit', concurrency: 2, prepare: async () => {} },
-  { name: 'integration', concurrency: 2, prepare: servicesUp },
-  { name: 'e2e', concurrency: 1, prepare: clusterUp, finish: sceneClosed },
-];
-
-async function servicesUp(): Promise<void> {
-  const { ensureServers } = await import('./servers/index.ts');
-  await ensureServers();
-  await clusterUp();
-}
-
-async function clusterUp(): Promise<void> {
-  const { ensureCluster } = await import('./cluster/index.ts');
-  await ensureCluster();
-}
-
-async function sceneClosed(): Promise<void> {
-  const { closeScene } = await import('./e2e/scene.ts');
-  await closeScene();
-}
+const NAMES: readonly SuiteName[] = ['unit', 'integration', 'e2e'];
+const PROGRESS_EVERY_SECONDS = 5;
+const durations = knownDurations();
+const seconds = (): number => performance.now() / 1000;
 
 function check(name: string, command: string, args: string[]): Count {
   announce(name);
@@ -49,15 +27,53 @@ function check(name: string, command: string, args: string[]): Count {
   return status === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
 }
 
-async function runSuite(suite: Suite, files: string[]): Promise<Count> {
-  announce(`${suite.name}: ${files.length} files`);
-  await suite.prepare();
+async function runSuite(
+  suite: Suite,
+  afterwards: number,
+  cluster: Promise<void> | undefined,
+): Promise<Count> {
+  const { title, files, concurrency } = suite;
+  announce(`${title}: ${files.length} files, about ${minutes(expectedSpan({ ...suite, durations }))}`);
   const count = { passed: 0, failed: 0 };
+  try {
+    if (suite.needsCluster) await cluster;
+    await suite.prepare?.();
+  } catch (error) {
+    console.log(`${title} cannot run: ${error}`);
+    return { passed: 0, failed: files.length };
+  }
+  const progress = new Progress({ title, files, concurrency, afterwards, durations });
+  await runFiles(suite, progress, count);
+  await suite.finish?.().catch((error: unknown) => {
+    console.log(`what the suite shares could not be taken away: ${error}`);
+    count.failed += 1;
+  });
+  console.log(`slowest files of ${title}:\n${slowest(progress.measured)}`);
+  keepDurations(new Map([...progress.measured].filter(([path]) => path.startsWith('test/'))));
+  return count;
+}
+
+async function runFiles({ files, concurrency }: Suite, progress: Progress, count: Count): Promise<void> {
   const stream = run({
-    files,
-    concurrency: suite.concurrency,
+    files: [...files],
+    concurrency,
     timeout: 15 * 60_000,
     execArgv: ['--no-warnings', `--import=${new URL('file-exit.ts', import.meta.url)}`],
+  });
+  const fileOf = (name: string) => files.find((file) => file === name || file === relative('.', name));
+  let printed = seconds();
+  // These two come as they happen; results come in the order of the files.
+  stream.on('test:dequeue', ({ name }) => {
+    const file = fileOf(name);
+    if (file !== undefined) progress.started(file, seconds());
+  });
+  stream.on('test:complete', ({ name }) => {
+    const file = fileOf(name);
+    if (file === undefined) return;
+    progress.ended(file, seconds());
+    if (seconds() - printed < PROGRESS_EVERY_SECONDS) return;
+    printed = seconds();
+    console.log(`--- ${progress.line(printed)}`);
   });
   stream.on('test:summary', ({ file, counts }) => {
     if (file !== undefined) return;
@@ -65,26 +81,29 @@ async function runSuite(suite: Suite, files: string[]): Promise<Count> {
     count.failed += counts.tests - counts.passed;
   });
   for await (const line of stream.compose(spec)) process.stdout.write(line);
-  await suite.finish?.().catch((error: unknown) => {
-    console.log(`what the suite shares could not be taken away: ${error}`);
-    count.failed += 1;
-  });
-  return count;
 }
 
 function announce(what: string): void {
   console.log(`\n=== ${what} (${new Date().toISOString().slice(11, 19)})`);
 }
 
-async function main(names: string[], files: string[]): Promise<void> {
+async function main(names: readonly SuiteName[], files: string[]): Promise<void> {
   const counts: Count[] = [];
+  const planned = await suites(names.length === 0 ? NAMES : names, files);
+  const cluster = planned.some(({ needsCluster }) => needsCluster) ? clusterInBackground() : undefined;
   if (names.length === 0) {
     counts.push(check('format, lint and import directions', 'biome', ['check', '--error-on-warnings', '.']));
     counts.push(check('types', 'tsc', ['--noEmit']));
   }
-  for (const suite of suites.filter(({ name }) => names.length === 0 || names.includes(name))) {
-    const chosen = files.length > 0 ? files : globSync(`test/${suite.name}/**/*.test.ts`).sort();
-    counts.push(await runSuite(suite, chosen));
+  for (const [index, suite] of planned.entries()) {
+    const later = planned.slice(index + 1).map((next) => expectedSpan({ ...next, durations }));
+    counts.push(
+      await runSuite(
+        suite,
+        later.reduce((sum, each) => sum + each, 0),
+        cluster,
+      ),
+    );
   }
   const sum = (key: keyof Count) => counts.reduce((total, count) => total + count[key], 0);
   console.log(`\n${sum('passed')} passed, ${sum('failed')} failed`);
@@ -92,4 +111,7 @@ async function main(names: string[], files: string[]): Promise<void> {
 }
 
 const [first, ...rest] = process.argv.slice(2);
-await main(first === undefined ? [] : [first], rest);
+const name = NAMES.find((known) => known === first);
+if (first !== undefined && name === undefined)
+  throw new Error(`expected one of ${NAMES.join(', ')}, got ${first}`);
+await main(name === undefined ? [] : [name], rest);

@@ -1,15 +1,16 @@
 /**
  * The cluster of tests and demo by hand.
  *
- *   node test/cluster/cluster.ts up | down | status | kubeconfig | load-image <docker-archive>
+ *   node test/cluster/cluster.ts up | up-for-tests | down | status | kubeconfig | load-image <docker-archive>
  *
- * CONTEXT=name uses a cluster of yours instead.
+ * `up-for-tests` builds Helm and actionlint too, which only tests need. CONTEXT=name uses a cluster of yours instead.
  */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { ensureActionlint } from './binaries.ts';
 import { chooseKind } from './cluster-kind.ts';
 import { componentsRunning, daemonStates } from './components.ts';
-import { ensureCluster, removeCluster } from './index.ts';
+import { ensureCluster, ensureHelm, removeCluster } from './index.ts';
 import { inState, kubeconfigPath } from './layout.ts';
 import { say } from './progress.ts';
 
@@ -17,6 +18,12 @@ async function up(): Promise<void> {
   const cluster = await ensureCluster();
   say(`the cluster (${cluster.kind}) is up`);
   console.log(`export KUBECONFIG=${cluster.kubeconfig}\nexport PATH=${resolve(cluster.kubectl, '..')}:$PATH`);
+}
+
+async function upForTests(): Promise<void> {
+  await ensureCluster();
+  await ensureHelm();
+  await ensureActionlint();
 }
 
 /** Exit code 0 only when the cluster is up. */
@@ -39,6 +46,7 @@ async function loadImage(archive: string | undefined): Promise<void> {
 const [command, argument] = process.argv.slice(2);
 const commands: Readonly<Record<string, () => Promise<void>>> = {
   up,
+  'up-for-tests': upForTests,
   down: removeCluster,
   status,
   kubeconfig: async () => console.log((await ensureCluster()).kubeconfig),
