@@ -49,6 +49,7 @@ export class Progress {
   /** For example `integration 23/64 files, about 4 min left, 9 min with the suites after it`. */
   line(now: number): string {
     const { title, files, afterwards } = this.#plan;
+    if (this.#measured.size === files.length) return `${title} ${files.length}/${files.length} files`;
     const left = this.#left(now);
     const later = afterwards > 0 ? `, ${minutes(left + afterwards)} with the suites after it` : '';
     return `${title} ${this.#measured.size}/${files.length} files, about ${minutes(left)} left${later}`;
@@ -77,5 +78,5 @@ export class Progress {
 }
 
 export function minutes(seconds: number): string {
-  return seconds < 90 ? `${Math.ceil(seconds / 10) * 10} s` : `${Math.round(seconds / 60)} min`;
+  return seconds < 90 ? `${Math.max(10, Math.ceil(seconds / 10) * 10)} s` : `${Math.round(seconds / 60)} min`;
 }
