@@ -24,9 +24,16 @@ interface Row {
   readonly style: keyof typeof STYLE;
 }
 
-/** `recording`: on each line the seconds, a space, and what was printed. */
+/** Says only that something goes on. */
+const REMINDER = / \d+:\d\d {2}\.\.\. /;
+
+/** `recording`: on each line the seconds, a space, and what was printed. Reminders are left out. */
 export function drawing(recording: string): string {
-  const rows = recording.trimEnd().split('\n').flatMap(rowsOf);
+  const rows = recording
+    .trimEnd()
+    .split('\n')
+    .filter((recorded) => !REMINDER.test(recorded))
+    .flatMap(rowsOf);
   const width = Math.ceil(COLUMNS * CELL.width + 2 * MARGIN.side);
   const height = MARGIN.top + ROWS * CELL.height + MARGIN.bottom;
   const shift = Math.max(0, rows.length - ROWS) * CELL.height;
@@ -41,7 +48,7 @@ ${steps(rows).join('\n')}
 }
 }
 </style>
-<clipPath id="screen"><rect x="0" y="${MARGIN.top - 6}" width="${width}" height="${ROWS * CELL.height + 8}"/></clipPath>
+<clipPath id="screen"><rect x="0" y="${MARGIN.top - 2}" width="${width}" height="${ROWS * CELL.height + 8}"/></clipPath>
 <rect width="${width}" height="${height}" rx="8" fill="#0d1117"/>
 <circle cx="20" cy="17" r="6" fill="#ff5f56"/><circle cx="40" cy="17" r="6" fill="#ffbd2e"/><circle cx="60" cy="17" r="6" fill="#27c93f"/>
 <text x="${width / 2}" y="21" text-anchor="middle" fill="#8b949e">make demo</text>

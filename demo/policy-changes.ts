@@ -28,7 +28,7 @@ async function editTtl(world: World, findings: Findings): Promise<void> {
     { status: 'SHIPPED', seconds: 120 },
   ];
   await world.patchPolicy({ ttl: { statuses } });
-  await world.policyReady(60);
+  await world.policyReady(300);
   say('kubectl patch: records of SHIPPED orders now live 120 s (before: 3600 s)');
   await sleep(6000);
   await quietHour(world);
@@ -46,7 +46,7 @@ async function switchToReadThrough(world: World, findings: Findings): Promise<vo
   await world.pods.remove('readers');
   const before = await compare(world, findings, 'before the switch to ReadThrough');
   await world.patchPolicy({ strategy: 'ReadThrough' });
-  await during('workers roll over to ReadThrough', () => world.policyReady(120));
+  await during('workers roll over to ReadThrough', () => world.policyReady(300));
   await quietHour(world);
   const after = await compare(world, findings, 'after events in ReadThrough');
   say(`cached records: ${before.records}, after the events ${after.records}: they were dropped, not written`);
@@ -58,15 +58,15 @@ async function retainAndAdopt(world: World, findings: Findings): Promise<void> {
   const manifest = await world.kubectl.json<KubeObject>(['get', 'ocp', POLICY, '-n', NAMESPACE]);
   await deletePolicy(world);
   say('policy deleted with deletionPolicy Retain: no worker runs, the queue goes on collecting');
-  await world.kubectl.until('no worker pod', 60, async () => (await world.workerPods()).length === 0);
+  await world.kubectl.until('no worker pod', 300, async () => (await world.workerPods()).length === 0);
   await quietHour(world, false);
   const waiting = world.ledger.open;
-  await world.kubectl.until('the queue holds the events', 30, async () => world.readyMessages >= waiting);
+  await world.kubectl.until('the queue holds the events', 120, async () => world.readyMessages >= waiting);
   say(`${world.readyMessages} messages wait in ${readersSettings().queue}`);
   expect(findings, waiting > 0, 'no message waited in the retained queue');
   await world.kubectl.apply([asApplied(manifest)]);
-  await during('the policy adopts its queue', () => world.policyReady(120));
-  await during('its messages are processed', () => world.settled(120));
+  await during('the policy adopts its queue', () => world.policyReady(300));
+  await during('its messages are processed', () => world.settled(600));
   await compare(world, findings, 'after the policy adopted its queue');
 }
 
@@ -121,10 +121,10 @@ async function quietHour(world: World, waitForOutcome = true): Promise<void> {
       settings: crmSettings(QUIET_HOUR),
     }),
   ]);
-  await world.pods.waitForEnd('mes', 90);
-  await world.pods.waitForEnd('crm', 90);
+  await world.pods.waitForEnd('mes', 300);
+  await world.pods.waitForEnd('crm', 300);
   await sleep(1500);
-  if (waitForOutcome) await world.settled(90);
+  if (waitForOutcome) await world.settled(600);
 }
 
 function asApplied(manifest: KubeObject): KubeObject {

@@ -22,7 +22,7 @@ export function expect(findings: Findings, held: boolean, otherwise: string): vo
 /** Reads every hot order once, as customers do, so that it is in the cache. */
 export async function warmCache(world: World): Promise<void> {
   const settings = readersSettings();
-  await world.pods.run({ name: 'warm', command: 'warm', identity: 'readers', settings }, 90);
+  await world.pods.run({ name: 'warm', command: 'warm', identity: 'readers', settings }, 300);
   say(`${settings.hotOrders} of ${settings.orders} orders are read by customers, and so cached`);
 }
 
@@ -67,7 +67,7 @@ interface ScalingEvent extends KubeObject {
 }
 
 async function ask(world: World, command: string): Promise<Line[]> {
-  return world.pods.run({ name: command, command, identity: 'auditor', settings: readersSettings() }, 90);
+  return world.pods.run({ name: command, command, identity: 'auditor', settings: readersSettings() }, 300);
 }
 
 function only<K extends Line['kind']>(lines: readonly Line[], kind: K): Extract<Line, { kind: K }> {

@@ -31,11 +31,11 @@ export async function changeOrdersUnderFaults(world: World, findings: Findings):
   await killBusyWorker(world, findings);
   await killRedis(world, findings);
   await during('the initiators finish', async () => {
-    await world.pods.waitForEnd('mes', 240);
-    await world.pods.waitForEnd('crm', 240);
+    await world.pods.waitForEnd('mes', 600);
+    await world.pods.waitForEnd('crm', 600);
   });
   act(6, 'Every message gets its outcome, and the workers become few again');
-  await during('the queue drains', () => world.settled(120));
+  await during('the queue drains', () => world.settled(600));
   say(`${world.ledger.open} messages without an outcome in a worker's log`);
   await showScaling(world, findings, began);
   await listDeadLetters(world, findings);
@@ -65,7 +65,9 @@ async function killRedis(world: World, findings: Findings): Promise<void> {
   say(`Redis with run id ${before.slice(0, 8)} is gone`);
   await sleep(10_000);
   await kubectl.run(['scale', 'deployment/redis', '--replicas=1', '-n', NAMESPACE]);
-  await kubectl.run(['rollout', 'status', 'deployment/redis', '-n', NAMESPACE, '--timeout=60s']);
+  await kubectl.run(['rollout', 'status', 'deployment/redis', '-n', NAMESPACE, '--timeout=180s'], {
+    timeoutSeconds: 190,
+  });
   const after = await redisRunId(world);
   say(`Redis is back, empty, with run id ${after.slice(0, 8)}`);
   expect(findings, before !== after, 'the kill of Redis did not hit: same run id');
@@ -74,7 +76,7 @@ async function killRedis(world: World, findings: Findings): Promise<void> {
 
 async function showScaling(world: World, findings: Findings, began: number): Promise<void> {
   await during('back to one replica', () =>
-    world.kubectl.until('one replica', 180, async () => world.currentReplicas === 1).catch(() => undefined),
+    world.kubectl.until('one replica', 600, async () => world.currentReplicas === 1).catch(() => undefined),
   );
   await sleep(1000);
   const steps = world.replicas.steps.filter((replicas) => replicas > 0);

@@ -54,7 +54,7 @@ export async function install(cluster: Cluster, kubectl: Kubectl, image: string)
   await pods.removeAll();
   await pods.installProgram(trafficProgram());
   const settings = readersSettings();
-  await pods.run({ name: 'seed', command: 'seed', identity: 'mes', settings }, 90);
+  await pods.run({ name: 'seed', command: 'seed', identity: 'mes', settings }, 300);
   say(`${settings.orders} orders in PostgreSQL`);
   const world = new World(kubectl, pods, cluster.killContainer);
   await kubectl.run(['delete', 'ocp', POLICY, '-n', NAMESPACE, '--ignore-not-found', '--timeout=120s'], {
@@ -69,10 +69,10 @@ export async function install(cluster: Cluster, kubectl: Kubectl, image: string)
 export async function applyPolicy(world: World): Promise<void> {
   const policy = parse(await readFile(POLICY_EXAMPLE, 'utf8')) as KubeObject;
   await world.kubectl.apply([policy]);
-  await during('the policy becomes Ready', () => world.policyReady(120));
+  await during('the policy becomes Ready', () => world.policyReady(300));
   const { status } = await world.policy();
   for (const { type, status: value, reason, message } of status?.conditions ?? []) {
-    say(`${type.padEnd(14)} ${value.padEnd(6)} ${reason}: ${message}`);
+    say(`${type.padEnd(16)} ${value.padEnd(6)} ${reason}: ${message}`);
   }
 }
 

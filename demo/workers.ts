@@ -14,30 +14,30 @@ const KILLED = 137;
 export async function learnWorkerRate(world: World): Promise<void> {
   const { scaling } = (await world.policy()).spec as { scaling: { maxReplicas: number } };
   await world.patchPolicy({ scaling: { maxReplicas: 1 } });
-  await world.policyReady(60);
+  await world.policyReady(300);
   const start = (name: 'mes' | 'crm', settings: ReturnType<typeof mesSettings>) =>
     world.pods.start({ name, command: 'initiator', identity: name, settings });
   await Promise.all([start('mes', quiet(mesSettings(BACKLOG))), start('crm', crmSettings(BACKLOG))]);
   let rate: number | undefined;
   await during('one worker alone has a backlog of 8,000 changes', () =>
-    world.kubectl.until('status.workerEventsPerSecond', 90, async () => {
+    world.kubectl.until('status.workerEventsPerSecond', 300, async () => {
       rate = (await world.policy()).status?.workerEventsPerSecond;
       return rate !== undefined;
     }),
   );
   say(`the operator has learned what one worker does: ${rate} events/s`);
-  await world.pods.waitForEnd('mes', 60);
-  await world.pods.waitForEnd('crm', 60);
-  await during('the backlog is gone', () => world.settled(120));
+  await world.pods.waitForEnd('mes', 300);
+  await world.pods.waitForEnd('crm', 300);
+  await during('the backlog is gone', () => world.settled(600));
   await world.patchPolicy({ scaling: { maxReplicas: scaling.maxReplicas } });
-  await world.policyReady(60);
+  await world.policyReady(300);
 }
 
 /** SIGKILL for the worker that holds most messages. Where nodes cannot be reached it is asked to end, for one second. */
 export async function killBusyWorker(world: World, findings: Findings): Promise<void> {
   const victim = await busiestWorker(world);
   if (victim === undefined) {
-    findings.failures.push('no worker held a message for 30 s: none was killed');
+    findings.failures.push('no worker held a message for 60 s: none was killed');
     return;
   }
   const { pod, inFlight } = victim;
@@ -52,7 +52,7 @@ export async function killBusyWorker(world: World, findings: Findings): Promise<
   }
   await world.killContainer(status.containerID);
   const hit = await world.kubectl
-    .until(`${name} is killed`, 30, async () => {
+    .until(`${name} is killed`, 120, async () => {
       const [now] = (await podNamed(world, name))?.status.containerStatuses ?? [];
       return now?.restartCount !== status.restartCount && now?.lastState.terminated?.exitCode === KILLED;
     })
@@ -64,7 +64,7 @@ export async function killBusyWorker(world: World, findings: Findings): Promise<
   expect(findings, hit, `the kill of ${name} did not hit: it did not end with exit code ${KILLED}`);
 }
 
-/** When the queue itself has unacknowledged messages too. Undefined after 30 s without. */
+/** When the queue itself has unacknowledged messages too. Undefined after 60 s without. */
 async function busiestWorker(world: World): Promise<{ pod: WorkerPod; inFlight: number } | undefined> {
   let busiest: { pod: WorkerPod; inFlight: number } | undefined;
   const look = async () => {
@@ -75,7 +75,7 @@ async function busiestWorker(world: World): Promise<{ pod: WorkerPod; inFlight: 
     busiest = found.sort((a, b) => b.inFlight - a.inFlight)[0];
     return busiest !== undefined && busiest.inFlight > 0 && world.unacknowledgedMessages > 0;
   };
-  return world.kubectl.until('a worker holds messages', 30, look).then(
+  return world.kubectl.until('a worker holds messages', 60, look).then(
     () => busiest,
     () => undefined,
   );
