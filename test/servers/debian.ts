@@ -2,60 +2,50 @@ import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { progress } from './progress.ts';
+import type { ServerName } from './settings.ts';
+import { wayOf } from './way.ts';
 
-/** What a Debian package brings: the file whose presence tells that it is installed, and its system service. */
-interface Package {
-  name: string;
-  file: string;
-  service?: string;
-}
-
-const packages: readonly Package[] = [
-  { name: 'redis-server', file: '/usr/bin/redis-server', service: 'redis-server' },
-  { name: 'postgresql-15', file: '/usr/lib/postgresql/15/bin/postgres', service: 'postgresql' },
-  { name: 'rabbitmq-server', file: '/usr/lib/rabbitmq/bin/rabbitmq-server', service: 'rabbitmq-server' },
-];
+/** The system services that the packages bring. */
+const services: Readonly<Record<string, string>> = {
+  'redis-server': 'redis-server',
+  postgresql: 'postgresql',
+  'rabbitmq-server': 'rabbitmq-server',
+};
 
 const policyFile = '/usr/sbin/policy-rc.d';
 
 /**
- * Installs what is missing of Redis, PostgreSQL and RabbitMQ from Debian's packages.
+ * Installs what is missing of the servers from Debian's or Ubuntu's packages, where `wayOf` says so.
  * The packages would start services of their own on the default ports: they are kept from it.
  * A server that was installed before is left as it is, running or not.
  *
- * @throws Error when something is missing and this is not Debian, or the user is not root.
+ * @throws Error with what to install or start when a server comes from nowhere.
  */
-export async function installServers(): Promise<void> {
-  await installMissing(
-    packages,
-    'point TEST_AMQP_URI, TEST_AMQP_MANAGEMENT_URI, TEST_REDIS_URI and TEST_DATABASE_URI at servers of yours',
-  );
+export async function installServers(names: readonly ServerName[]): Promise<void> {
+  await install(names.map(wayOf).flatMap((way) => (way.from === 'install' ? [way.package] : [])));
 }
 
-const python: Package = { name: 'python3', file: '/usr/bin/python3' };
+const python = '/usr/bin/python3';
 
 /** The path of a Python 3 with its standard library, for the second reader; `TEST_PYTHON` names one of yours. */
 export async function installPython(): Promise<string> {
   if (process.env.TEST_PYTHON !== undefined) return process.env.TEST_PYTHON;
-  await installMissing([python], 'name a Python 3 of yours in TEST_PYTHON');
-  return python.file;
+  if (existsSync(python)) return python;
+  if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version'))
+    throw new Error(
+      'The second reader needs python3: install it, or name a Python 3 of yours in TEST_PYTHON.',
+    );
+  await install(['python3']);
+  return python;
 }
 
-async function installMissing(wanted: readonly Package[], otherwise: string): Promise<void> {
-  const missing = wanted.filter((each) => !existsSync(each.file));
-  if (missing.length === 0) return;
-  const names = missing.map((each) => each.name);
-  if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version')) {
-    throw new Error(
-      `The tests need the Debian packages ${names.join(', ')}: run this as root on Debian 12, install them ` +
-        `yourself, or ${otherwise}.`,
-    );
-  }
-  const done = progress(`installing ${names.join(', ')} from Debian`);
+async function install(names: readonly string[]): Promise<void> {
+  if (names.length === 0) return;
+  const done = progress(`installing ${names.join(', ')} with apt-get`);
   await withoutStartingServices(() => aptInstall(names));
   if (existsSync('/run/systemd/system')) {
-    for (const { service } of missing)
-      if (service !== undefined) spawnSync('systemctl', ['disable', '--now', service]);
+    for (const service of names.flatMap((name) => services[name] ?? []))
+      spawnSync('systemctl', ['disable', '--now', service]);
   }
   done();
 }

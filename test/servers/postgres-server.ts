@@ -1,11 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { accepts, end, launch, runningPid, untilReady } from './background-process.ts';
 import { postgresAccount } from './debian.ts';
 import { ports, postgresDirectory, testPassword } from './settings.ts';
+import { programOf } from './way.ts';
 
-const binaries = '/usr/lib/postgresql/15/bin';
+/** Debian has PostgreSQL's programs in a folder of their version; a link to one in PATH leads there. */
+const binaries = (): string => dirname(realpathSync(programOf('postgres')));
 
 /** PostgreSQL with passwords, and without the waits for the disk that only matter to data worth keeping. */
 export const postgresServer = {
@@ -32,7 +34,7 @@ async function start(): Promise<void> {
   const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   launch({
     name: 'postgres',
-    command: join(binaries, 'postgres'),
+    command: join(binaries(), 'postgres'),
     args: ['-D', postgresDirectory, ...args],
     account,
   });
@@ -55,7 +57,7 @@ function initialise(account: { uid: number; gid: number } | undefined): void {
     '--locale=C.UTF-8',
     '--no-sync',
   ];
-  execFileSync(join(binaries, 'initdb'), ['-D', postgresDirectory, ...args], {
+  execFileSync(join(binaries(), 'initdb'), ['-D', postgresDirectory, ...args], {
     stdio: 'pipe',
     cwd: '/',
     ...account,
@@ -67,7 +69,7 @@ function initialise(account: { uid: number; gid: number } | undefined): void {
 async function answers(): Promise<boolean> {
   if (!(await accepts(ports.postgres))) return false;
   try {
-    execFileSync(join(binaries, 'pg_isready'), ['-h', '127.0.0.1', '-p', String(ports.postgres), '-q']);
+    execFileSync(join(binaries(), 'pg_isready'), ['-h', '127.0.0.1', '-p', String(ports.postgres), '-q']);
     return true;
   } catch {
     return false;

@@ -3,6 +3,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { accepts, end, launch, runningPid, untilReady } from './background-process.ts';
 import { ports, serverUris, stateDirectory, testPassword } from './settings.ts';
+import { programOf } from './way.ts';
 
 const directory = join(stateDirectory, 'rabbitmq');
 
@@ -47,7 +48,7 @@ async function start(): Promise<void> {
   }
   launch({
     name: 'rabbitmq',
-    command: '/usr/lib/rabbitmq/bin/rabbitmq-server',
+    command: programOf('rabbitmq'),
     args: [],
     env: environment(),
   });

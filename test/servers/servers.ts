@@ -2,12 +2,14 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { containerServer } from './container.ts';
 import { installServers } from './debian.ts';
 import { postgresServer } from './postgres-server.ts';
 import { progress } from './progress.ts';
 import { rabbitmqServer } from './rabbitmq-server.ts';
 import { redisServer } from './redis-server.ts';
 import { ownServers, postgresDirectory, type ServerName, serverUris, stateDirectory } from './settings.ts';
+import { wayOf } from './way.ts';
 
 /*
  * node test/servers/servers.ts up|down|status
@@ -16,29 +18,42 @@ import { ownServers, postgresDirectory, type ServerName, serverUris, stateDirect
  * by all test files and stay up until `down`, which removes their data too.
  */
 
-const servers = { redis: redisServer, postgres: postgresServer, rabbitmq: rabbitmqServer };
+const processes = { redis: redisServer, postgres: postgresServer, rabbitmq: rabbitmqServer };
+
+/** What comes from nowhere does not run either; `installServers` says what is missing. */
+function isContainer(name: ServerName): boolean {
+  try {
+    return wayOf(name).from === 'container';
+  } catch {
+    return false;
+  }
+}
+
+/** Redis is always a process, since tests start their own. */
+const serverOf = (name: ServerName) =>
+  name !== 'redis' && isContainer(name) ? containerServer(name) : processes[name];
 
 async function up(): Promise<void> {
   const down = await thoseDown();
-  if (down.length > 0) await installServers();
+  await installServers(down);
   await Promise.all(down.map(startServer));
 }
 
 async function thoseDown(): Promise<ServerName[]> {
   const names = ownServers();
-  const answers = await Promise.all(names.map((name) => servers[name].isUp()));
+  const answers = await Promise.all(names.map((name) => serverOf(name).isUp()));
   return names.filter((_, index) => !answers[index]);
 }
 
 async function startServer(name: ServerName): Promise<void> {
   const done = progress(`starting ${name}`);
-  await servers[name].stop();
-  await servers[name].start();
+  await serverOf(name).stop();
+  await serverOf(name).start();
   done();
 }
 
 async function down(): Promise<void> {
-  await Promise.all(Object.values(servers).map((server) => server.stop()));
+  await Promise.all(ownServers().map((name) => serverOf(name).stop()));
   for (const directory of [stateDirectory, dirname(postgresDirectory)]) {
     rmSync(directory, { recursive: true, force: true });
   }
@@ -49,7 +64,7 @@ async function status(): Promise<boolean> {
   const names: ServerName[] = ['redis', 'postgres', 'rabbitmq'];
   const lines = names.map(async (name) => {
     if (!own.includes(name)) return `${name} replaced by the environment`;
-    return `${name} ${(await servers[name].isUp()) ? 'up' : 'down'}`;
+    return `${name} ${(await serverOf(name).isUp()) ? 'up' : 'down'}`;
   });
   const texts = await Promise.all(lines);
   process.stdout.write(`${texts.join('\n')}\n`);
@@ -86,4 +101,7 @@ async function main(command: string | undefined): Promise<number> {
   return 0;
 }
 
-process.exitCode = await main(process.argv[2]);
+process.exitCode = await main(process.argv[2]).catch((error: unknown) => {
+  console.error(`servers: ${error instanceof Error ? error.message : error}`);
+  return 1;
+});
