@@ -45,11 +45,12 @@ export const installSchema = Type.Object(
     ),
     installation: withDefault(
       text(
-        'Name of this installation. It is part of the mark of ownership on queues and in Redis: two installations ' +
-          'that share a broker or a Redis need different names, and it must stay the same over upgrades.',
-        { pattern: DNS_LABEL, minLength: 1, maxLength: 63 },
+        'Name of this installation, the first part of the mark of ownership on queues and in Redis. It must be unique ' +
+          'among all clusters that share a broker or a Redis, and stay the same over upgrades. Empty: the UID of the ' +
+          'namespace kube-system, which is so by itself.',
+        { pattern: `^$|${DNS_LABEL}`, maxLength: 63 },
       ),
-      'default',
+      '',
     ),
     watchNamespaces: withDefault(
       Type.Array(watchedNamespace, {

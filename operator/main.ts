@@ -1,8 +1,10 @@
 /** The operator's process: wires the parts together, waits for the lease, works until it is lost or SIGTERM comes. */
 import { randomUUID } from 'node:crypto';
 import { type Logger, pino } from 'pino';
+import { claimOwners } from './claim-owners.ts';
 import { systemClock } from './clock.ts';
 import { serveHttp } from './http.ts';
+import { FORMER_DEFAULT, installationName } from './installation.ts';
 import { KubernetesClient } from './kubernetes-client.ts';
 import { openSession, type Session } from './kubernetes-session.ts';
 import { TIMING } from './leader-decision.ts';
@@ -22,8 +24,10 @@ async function main(): Promise<void> {
   const settings = readSettings(process.env);
   const session = openSession();
   const log = pino({ level: settings.logLevel, base: null });
+  const reader = new KubernetesClient(session, () => undefined);
+  const installation = await installationName(settings.installation, reader);
   const election = electionOf(settings, session, log);
-  const operator = operatorOf(settings, session, election, log);
+  const operator = operatorOf(settings, installation, session, election, log);
   const server = await serveHttp(settings.httpPort, operator, operator.metrics.registry);
 
   let ending = false;
@@ -39,10 +43,7 @@ async function main(): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     process.on(signal, () => end(0, `${signal}: shutting down`));
 
-  log.info(
-    { installation: settings.installation, namespaces: settings.watchNamespaces },
-    'waiting for the lease',
-  );
+  log.info({ installation, namespaces: settings.watchNamespaces }, 'waiting for the lease');
   await election.acquire();
   if (ending) return;
   log.info('leading');
@@ -63,16 +64,24 @@ function electionOf(settings: Settings, session: Session, log: Logger): LeaderEl
   });
 }
 
-function operatorOf(settings: Settings, session: Session, election: LeaderElection, log: Logger): Operator {
-  const { installation } = settings;
+function operatorOf(
+  settings: Settings,
+  installation: string,
+  session: Session,
+  election: LeaderElection,
+  log: Logger,
+): Operator {
   const mayWrite = election.assertHeld;
+  const client = new KubernetesClient(session, mayWrite);
+  const owners = claimOwners(client, installation);
+  const formerInstallation = settings.installation === undefined ? FORMER_DEFAULT : undefined;
   const outside = ({ onDrift }: OutsideEvents) => ({
-    topology: createTopology({ installation, mayWrite }),
-    ttl: createTtlPublisher({ installation, mayWrite, onDrift }),
+    topology: createTopology({ installation, mayWrite, owners, formerInstallation }),
+    ttl: createTtlPublisher({ installation, mayWrite, onDrift, owners }),
     sampler: createSampler({ onQueueMissing: onDrift }),
   });
   return new Operator({
-    client: new KubernetesClient(session, mayWrite),
+    client,
     namespaces: settings.watchNamespaces,
     installation: settings.worker,
     instance: settings.podName,

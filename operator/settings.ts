@@ -2,8 +2,8 @@ import type { WorkerInstallation } from './desired-pod.ts';
 
 /** What the operator is started with: environment variables, checked once. */
 export interface Settings {
-  /** Part of the owner of queues and TTL tables; two installations on one broker need two names. */
-  readonly installation: string;
+  /** First part of the owner of queues and TTL tables, unique among all that share a broker or a Redis. Absent: the cluster's. */
+  readonly installation: string | undefined;
   /** Empty: all namespaces. */
   readonly watchNamespaces: readonly string[];
   readonly worker: WorkerInstallation;
@@ -28,7 +28,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** Throws an Error of one line that names the variable, what was expected and what came. */
 export function readSettings(environment: Environment): Settings {
   return {
-    installation: matching(environment, 'ORDERCACHE_INSTALLATION', DNS_LABEL, 'a DNS label', 'default'),
+    installation: optionalMatching(environment, 'ORDERCACHE_INSTALLATION', DNS_LABEL, 'a DNS label'),
     watchNamespaces: list(environment, 'ORDERCACHE_WATCH_NAMESPACES', DNS_LABEL),
     worker: {
       image: required(environment, 'ORDERCACHE_WORKER_IMAGE', 'an image reference'),
@@ -59,15 +59,18 @@ function required(environment: Environment, name: string, expected: string): str
   return read(environment, name) ?? refuse(name, expected, undefined);
 }
 
-function matching(
+function matching(environment: Environment, name: string, form: RegExp, expected: string): string {
+  return optionalMatching(environment, name, form, expected) ?? refuse(name, expected, undefined);
+}
+
+function optionalMatching(
   environment: Environment,
   name: string,
   form: RegExp,
   expected: string,
-  fallback?: string,
-): string {
-  const value = read(environment, name) ?? fallback;
-  return value !== undefined && form.test(value) ? value : refuse(name, expected, value);
+): string | undefined {
+  const value = read(environment, name);
+  return value === undefined || form.test(value) ? value : refuse(name, expected, value);
 }
 
 function oneOf<T extends string>(

@@ -66,10 +66,10 @@ function foreignQueues(observed: ObservedTopology, desired: DesiredTopology): Pr
         ),
       ];
     }
-    const message = `Queue ${name} belongs to ${owner}; choose another spec.rabbitmq.queue.name, or, if that owner is gone`;
-    return [
-      problem('QueueOwnedByOther', `${message}, adopt it with the annotation ${ADOPT_ANNOTATION}: ${owner}`),
-    ];
+    const message =
+      `Queue ${name} belongs to ${owner}; choose another spec.rabbitmq.queue.name, or, if that owner is gone, take it ` +
+      `over: set the annotation ${ADOPT_ANNOTATION}: ${owner} on this OrderCachePolicy`;
+    return [problem('QueueOwnedByOther', message)];
   });
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ownerOf, ttlTableKey } from '../../api/names.ts';
 import { decodeTtlTable, type TtlTable } from '../../cache/ttl-table.ts';
+import { claimOwners } from '../../operator/claim-owners.ts';
 import { type Clock, systemClock } from '../../operator/clock.ts';
 import { KubernetesClient } from '../../operator/kubernetes-client.ts';
 import type { Session } from '../../operator/kubernetes-session.ts';
@@ -97,6 +98,41 @@ export async function playRow(stage: DeletionStage, row: DeletionRow): Promise<O
   };
 }
 
+/** A policy of another namespace that lays claim to what the row's policy had, until it is Ready. */
+export async function takeOver(
+  stage: DeletionStage,
+  { keyPrefix, queue }: Pick<Outcome, 'keyPrefix' | 'queue'>,
+): Promise<Heir> {
+  const scene = await stage.openNamespace();
+  await applySecrets(scene, secretsOf(stage));
+  const { operator } = await startOperator(stage, scene, systemClock);
+  const at = policyPath(scene.namespace, NAME);
+  await scene.apply(at, rowPolicy(scene, keyPrefix, queue, 'Retain'));
+  await untilReady(scene);
+  const { metadata } = await existing(scene, at);
+  const table = decodeTtlTable((await stage.redis.get(ttlTableKey(keyPrefix))) ?? '');
+  const { items } = (await existing(scene, path(scene.namespace, 'events', ''))) as unknown as {
+    items: { reason: string; note: string }[];
+  };
+  const notesOf = (reason: string) => items.filter((one) => one.reason === reason).map(({ note }) => note);
+  await operator.stop();
+  return {
+    scene,
+    uid: String(metadata.uid),
+    table,
+    prefixNotes: notesOf('KeyPrefixTakenOver'),
+    queueNotes: notesOf('TopologyAdopted'),
+  };
+}
+
+export interface Heir {
+  readonly scene: Scene;
+  readonly uid: string;
+  readonly table: TtlTable | null;
+  readonly prefixNotes: readonly string[];
+  readonly queueNotes: readonly string[];
+}
+
 function rowPolicy(scene: Scene, keyPrefix: string, queue: string, deletionPolicy: string) {
   const { rabbitmq } = policy(scene.namespace, NAME).spec as { rabbitmq: object };
   return policy(scene.namespace, NAME, {
@@ -143,12 +179,15 @@ async function startOperator(stage: DeletionStage, scene: Scene, clock: Clock): 
       return stage.session.send(call);
     },
   };
+  const client = new KubernetesClient(session, () => undefined);
+  const { installation } = stage;
+  const owners = claimOwners(client, installation);
   const operator = await scene.operator({
-    client: new KubernetesClient(session, () => undefined),
+    client,
     clock,
     outside: ({ onDrift }) => ({
-      topology: createTopology({ installation: stage.installation, mayWrite: () => {} }),
-      ttl: createTtlPublisher({ installation: stage.installation, mayWrite: () => {}, onDrift }),
+      topology: createTopology({ installation, mayWrite: () => {}, owners }),
+      ttl: createTtlPublisher({ installation, mayWrite: () => {}, onDrift, owners }),
       sampler: quietOutside().sampler,
     }),
   });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
-import { type DeletionRow, playRow, rowName } from './deletion-row.ts';
+import { type DeletionRow, playRow, rowName, takeOver } from './deletion-row.ts';
 import { deletionStage } from './deletion-stage.ts';
 
 /** K13 of the faults, as far as each order differs from the others; `make deletions` goes through all of them. */
@@ -44,6 +44,28 @@ describe('A policy that is deleted with Delete', { concurrency: 3 }, () => {
       assert.equal(table, null);
       assert.deepEqual(queues, []);
       await scene[Symbol.asyncDispose]();
+    });
+  }
+});
+
+const RESTARTED: readonly DeletionRow[] = [
+  { ...late, order: ['redis', 'rabbitmq-admin', 'policy'], restartAt: 2 },
+  { ...late, order: ['rolebinding', 'redis', 'namespace'], restartAt: 2 },
+  { ...atOnce, order: ['namespace'], restartAt: 0 },
+];
+
+describe('A policy that is deleted while the operator restarts', { concurrency: 3 }, () => {
+  for (const row of RESTARTED) {
+    it(`leaves nothing that keeps the next policy out: ${rowName(row)}`, async () => {
+      const outcome = await playRow(stage, row);
+      assert.notEqual(outcome.table, null);
+      const heir = await takeOver(stage, outcome);
+      assert.deepEqual([heir.table?.state, heir.table?.uid], ['Active', heir.uid]);
+      const old = new RegExp(outcome.owner);
+      assert.match(heir.queueNotes.join(), old);
+      if (outcome.table?.state === 'Active') assert.match(heir.prefixNotes.join(), old);
+      await outcome.scene[Symbol.asyncDispose]();
+      await heir.scene[Symbol.asyncDispose]();
     });
   }
 });

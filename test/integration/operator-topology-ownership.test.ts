@@ -75,6 +75,34 @@ describe('A queue of another owner', () => {
   });
 });
 
+describe('A queue from before the installation was called by its cluster', () => {
+  const named = { installation: 'uid-of-the-cluster', mayWrite: () => {}, formerInstallation: 'default' };
+
+  it('is its policy’s own while the status says that it used it', async (t) => {
+    const b = await broker(t);
+    await createTopology({ installation: 'default', mayWrite: () => {} }).reconcile(
+      policyWith(),
+      b.credentials,
+    );
+    const result = await createTopology(named).reconcile(policyWith(known), b.credentials);
+    assert.deepEqual(result.kind === 'Declared' && [result.queue, result.changes], [QUEUE, []]);
+    const next = policyWith({ ...known, rabbitmq: { queue: { revision: 2 } } });
+    const migrated = await createTopology(named).reconcile(next, b.credentials);
+    assert.deepEqual(migrated.kind === 'Declared' && migrated.drainQueues, [QUEUE]);
+  });
+
+  it('is another’s for a policy that has not used it: it may be that of another cluster', async (t) => {
+    const b = await broker(t);
+    await createTopology({ installation: 'default', mayWrite: () => {} }).reconcile(
+      policyWith(),
+      b.credentials,
+    );
+    const { reason, message } = problem(await createTopology(named).reconcile(policyWith(), b.credentials));
+    assert.equal(reason, 'QueueOwnedByOther');
+    assert.match(message, /adopt-queue-from: default\/shop\/orders/);
+  });
+});
+
 describe('The own queue that was retained', () => {
   it('is adopted by a policy of the same name, and an event says so', async (t) => {
     const b = await broker(t);

@@ -288,7 +288,7 @@ const environment = { ORDERCACHE_WORKER_IMAGE: 'image', POD_NAME: 'operator-0', 
 
 test('the environment has defaults', () => {
   const settings = readSettings(environment);
-  assert.equal(settings.installation, 'default');
+  assert.equal(settings.installation, undefined);
   assert.deepEqual(settings.watchNamespaces, []);
   assert.equal(settings.httpPort, 8080);
   assert.equal(settings.worker.logLevel, 'info');
