@@ -4,7 +4,8 @@ import { policySpec } from './policy-spec.ts';
 import { policyStatus } from './policy-status.ts';
 import { rule } from './schema.ts';
 
-const resource = Type.Object(
+/** The resource as a whole, with the rule on its name. */
+export const resource = Type.Object(
   {
     apiVersion: Type.Optional(Type.String()),
     kind: Type.Optional(Type.String()),

@@ -3,7 +3,7 @@ import { customResourceDefinition } from '../api/crd.ts';
 
 /** docs/api-reference.md: what `kubectl explain` says, on one page. */
 
-interface Schema {
+export interface FieldSchema {
   readonly type?: string;
   readonly description?: string;
   readonly default?: unknown;
@@ -18,9 +18,9 @@ interface Schema {
   readonly maxItems?: number;
   readonly maxProperties?: number;
   readonly required?: readonly string[];
-  readonly items?: Schema;
-  readonly properties?: Readonly<Record<string, Schema>>;
-  readonly additionalProperties?: Schema;
+  readonly items?: FieldSchema;
+  readonly properties?: Readonly<Record<string, FieldSchema>>;
+  readonly additionalProperties?: FieldSchema;
   readonly 'x-kubernetes-int-or-string'?: boolean;
   readonly 'x-kubernetes-list-map-keys'?: readonly string[];
   readonly 'x-kubernetes-validations'?: readonly { rule: string; message: string; fieldPath?: string }[];
@@ -35,8 +35,8 @@ export function apiReference(marker: string): string {
   const { group, names, versions } = customResourceDefinition().spec;
   const [version] = versions;
   if (version === undefined) throw new Error('expected a version in the CustomResourceDefinition, got none');
-  const schema = version.schema.openAPIV3Schema as Schema;
-  const part = (name: string): Schema => schema.properties?.[name] ?? {};
+  const schema = version.schema.openAPIV3Schema as FieldSchema;
+  const part = (name: string): FieldSchema => schema.properties?.[name] ?? {};
   const sections = [
     `<!-- ${marker} -->\n# API reference: ${names.kind} (${group}/${version.name})`,
     `${schema.description}\n\nNamespaced; short name \`${names.shortNames.join(', ')}\`; subresources \`status\` and \`scale\`. A field with a default may be left out.`,
@@ -49,11 +49,11 @@ export function apiReference(marker: string): string {
   return `${sections.join('\n\n')}\n`;
 }
 
-function fieldTable(schema: Schema, path: string): string {
+function fieldTable(schema: FieldSchema, path: string): string {
   return table(['Field', 'Type', 'Default', 'Bounds', 'Description'], fieldRows(schema, path));
 }
 
-function fieldRows(schema: Schema, path: string): string[][] {
+function fieldRows(schema: FieldSchema, path: string): string[][] {
   return Object.entries(schema.properties ?? {}).flatMap(([name, field]) => {
     const own = `${path}.${name}`;
     const mandatory = schema.required?.includes(name) === true;
@@ -69,20 +69,21 @@ function fieldRows(schema: Schema, path: string): string[][] {
   });
 }
 
-function typeOf(schema: Schema): string {
+function typeOf(schema: FieldSchema): string {
   if (schema['x-kubernetes-int-or-string']) return 'quantity';
   if (schema.type === 'array') return `list of ${typeOf(schema.items ?? {})}`;
   if (schema.additionalProperties !== undefined) return `map of ${typeOf(schema.additionalProperties)}`;
   return schema.type ?? '';
 }
 
-function fallback(schema: Schema, mandatory: boolean): string {
+function fallback(schema: FieldSchema, mandatory: boolean): string {
   if (mandatory) return '**required**';
   const isObject = schema.properties !== undefined && JSON.stringify(schema.default) === '{}';
   return schema.default === undefined || isObject ? '' : code(JSON.stringify(schema.default));
 }
 
-function bounds(schema: Schema): string {
+/** What a field's value is held to, as Markdown in a table's cell. */
+export function bounds(schema: FieldSchema): string {
   const keys = schema['x-kubernetes-list-map-keys'];
   const found = [
     schema.enum?.map(code).join(' '),
@@ -102,11 +103,11 @@ function range(minimum: number | undefined, maximum: number | undefined, unit: s
   return maximum === undefined ? `at least ${minimum}${unit}` : `${minimum} to ${maximum}${unit}`;
 }
 
-function ruleTable(schema: Schema): string {
+function ruleTable(schema: FieldSchema): string {
   return table(['Field', 'Rule', 'Expression'], ruleRows(schema, ''));
 }
 
-function ruleRows(schema: Schema, path: string): string[][] {
+function ruleRows(schema: FieldSchema, path: string): string[][] {
   const own = (schema['x-kubernetes-validations'] ?? []).map(({ rule, message, fieldPath = '' }) => [
     code(`${path}${fieldPath}`.replace(/^\./, '') || 'metadata.name'),
     message,
@@ -124,7 +125,7 @@ const WHILE_SUSPENDED =
   'that they are `Unknown` with the reason `Suspended`, or `False` where it can be seen that the pods do not have it. ' +
   '`Ready` is `True` only if all that it sums up is.';
 
-function conditions(status: Schema): string {
+function conditions(status: FieldSchema): string {
   const types = status.properties?.conditions?.items?.properties?.type?.enum ?? [];
   return (
     `Types: ${types.map(code).join(', ')}. \`Ready\` is the summary; \`Reconciling\` and \`Stalled\` mean what ` +

@@ -8,12 +8,25 @@ export function inputCheck(schema: object): (input: unknown) => string[] {
   return (input) => {
     if (validator.Check(input)) return [];
     const errors = validator.Errors(input).filter(({ keyword }) => keyword !== 'additionalProperties');
-    return errors.map(({ instancePath, keyword, message, params }) => {
-      const field = instancePath.slice(1).replaceAll('/', '.');
+    return errors.flatMap(({ instancePath, keyword, message, params }) => {
+      const field = fieldOf(instancePath);
+      const got = JSON.stringify(Value.Pointer.Get(input, instancePath));
       if (keyword === 'boolean') return `${field}: unknown field`;
-      if (keyword === 'required') return `${field}${field && ': '}${message}`;
-      if (keyword === 'enum') return `${field}: expected one of ${params.allowedValues.join(', ')}`;
-      return `${field}: ${message}, got ${JSON.stringify(Value.Pointer.Get(input, instancePath))}`;
+      if (keyword === 'required')
+        return params.requiredProperties.map(
+          (name) => `${field}${field && '.'}${name}: is required, got nothing`,
+        );
+      if (keyword === 'enum')
+        return `${field}: expected one of ${params.allowedValues.join(', ')}, got ${got}`;
+      return `${field}: ${message}, got ${got}`;
     });
   };
+}
+
+/** `/exchanges/0/name` as the API server writes it: `exchanges[0].name`. */
+function fieldOf(instancePath: string): string {
+  return instancePath
+    .slice(1)
+    .replaceAll(/\/(\d+)(?=\/|$)/g, '[$1]')
+    .replaceAll('/', '.');
 }

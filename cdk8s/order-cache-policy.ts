@@ -1,8 +1,8 @@
 import { ApiObject, type ApiObjectMetadata } from 'cdk8s';
 import type { Construct } from 'constructs';
 import { API_VERSION, KIND } from '../api/names.ts';
-import { type OrderCachePolicySpecInput, policySpec } from '../api/policy-spec.ts';
-import { inputCheck } from './input-check.ts';
+import { policyMistakes } from './policy-mistakes.ts';
+import type { OrderCachePolicySpecInput } from './policy-spec.generated.ts';
 
 export interface OrderCachePolicyProps {
   /** Name, namespace, labels and annotations. A name is a DNS label of at most 50 characters. */
@@ -11,12 +11,10 @@ export interface OrderCachePolicyProps {
   readonly spec: OrderCachePolicySpecInput;
 }
 
-const mistakes = inputCheck(policySpec);
-
 /**
  * An OrderCachePolicy in a cdk8s app.
- * `App.synth()` refuses what the schema refuses, with the field, what was expected and what came. Rules across
- * fields (database is required for WriteThrough, for example) are left to the API server.
+ * `App.synth()` refuses what the API server would refuse of a new policy, with the field, what was expected and what
+ * came: the schema, the rules across fields, and the name.
  */
 export class OrderCachePolicy extends ApiObject {
   constructor(scope: Construct, id: string, props: OrderCachePolicyProps) {
@@ -26,6 +24,6 @@ export class OrderCachePolicy extends ApiObject {
       ...(props.metadata === undefined ? {} : { metadata: props.metadata }),
       spec: props.spec,
     });
-    this.node.addValidation({ validate: () => mistakes(props.spec).map((mistake) => `spec.${mistake}`) });
+    this.node.addValidation({ validate: () => policyMistakes(this.name, props.spec) });
   }
 }

@@ -1,7 +1,6 @@
-/** A policy for each region from a cdk8s app: `node docs/examples/cdk8s-app.ts > policies.yaml`. */
+/** A policy for each region from a cdk8s app: `node cdk8s-app.ts > policies.yaml`. */
 import { App, Chart } from 'cdk8s';
-// In a project of yours: from 'order-cache-operator/cdk8s'.
-import { OrderCachePolicy } from '../../cdk8s/index.ts';
+import { OrderCachePolicy } from 'order-cache-operator/cdk8s';
 
 interface Region {
   readonly namespace: string;

@@ -1,7 +1,7 @@
 /** How MES changes an order and goes on when every reader sees the change. Needs a policy with spec.confirmation. */
+
+import { PublishError, type Publisher } from 'order-cache-operator/publisher';
 import type { Pool } from 'pg';
-// In a project of yours: from 'order-cache-operator/publisher'.
-import { PublishError, type Publisher } from '../../publisher/index.ts';
 
 /** False: the change is made and published, but nobody has said yet that readers see it. */
 export async function changeStatusVisibly(

@@ -1,7 +1,7 @@
 /** How MES or CRM changes an order: commit first, then publish, so that whoever hears of it can see the row. */
+
+import { createPublisher } from 'order-cache-operator/publisher';
 import type { Pool } from 'pg';
-// In a project of yours: from 'order-cache-operator/publisher'.
-import { createPublisher } from '../../publisher/index.ts';
 
 export type Publisher = ReturnType<typeof createPublisher>;
 

@@ -1,7 +1,7 @@
 /** How MES or CRM changes an order so that its event cannot be lost: in the same transaction. See docs/outbox.md. */
+
+import { createOutbox, createOutboxRelay, type OutboxRelay } from 'order-cache-operator/publisher';
 import pg from 'pg';
-// In a project of yours: from 'order-cache-operator/publisher'.
-import { createOutbox, createOutboxRelay, type OutboxRelay } from '../../publisher/index.ts';
 
 const outbox = createOutbox({
   exchange: 'mes',

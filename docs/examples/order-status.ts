@@ -1,7 +1,7 @@
 /** How a shop reads the status of an order: from Redis, and from the primary database where Redis has none. */
+
+import { createReader, type OrderStatuses as Found, type OrderStatus } from 'order-cache-operator/reader';
 import pg from 'pg';
-// In a project of yours: from 'order-cache-operator/reader'.
-import { createReader, type OrderStatuses as Found, type OrderStatus } from '../../cache/reader.ts';
 
 export interface OrderStatuses {
   /** Null: there is no such order. */

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { ensureCluster } from '../cluster/index.ts';
+import { type Fields, merge, refusals } from '../fixtures/refused-policies.ts';
 import {
   eventually,
   type Json,
@@ -21,8 +22,6 @@ before(async () => {
 });
 after(() => scene[Symbol.asyncDispose]());
 
-type Fields = { [key: string]: Fields | unknown };
-
 /** A valid policy's spec with some fields replaced; undefined removes a field. */
 function specWith(changes: Fields): Fields {
   const { spec } = policy(scene.namespace, 'base', {
@@ -30,19 +29,6 @@ function specWith(changes: Fields): Fields {
     strategy: 'WriteThrough',
   });
   return merge(structuredClone(spec) as Fields, changes);
-}
-
-function merge(into: Fields, changes: Fields): Fields {
-  for (const [key, value] of Object.entries(changes)) {
-    if (isFields(value) && isFields(into[key])) merge(into[key], value);
-    else if (value === undefined) delete into[key];
-    else into[key] = value;
-  }
-  return into;
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 async function refusal(spec: Fields, name = 'refused'): Promise<string> {
@@ -66,212 +52,6 @@ function create(spec: Fields, name: string): Promise<Json> {
       return body as Json;
     });
 }
-
-const exchanges = (count: number) => Array.from({ length: count }, (_, index) => ({ name: `e${index}` }));
-const bindings = (count: number) =>
-  Array.from({ length: count }, (_, index) => ({ exchange: 'mes', routingKey: `key.${index}` }));
-
-const refusals: readonly [string, Fields, string][] = [
-  ['a deletion policy that does not exist', { deletionPolicy: 'Keep' }, 'spec.deletionPolicy'],
-  ['suspend as a string', { suspend: 'yes' }, 'spec.suspend'],
-  ['a strategy in the wrong case', { strategy: 'writethrough' }, 'spec.strategy'],
-  ['WriteThrough without a database', { database: undefined }, 'spec.database'],
-  ['a format that does not exist', { event: { format: 'Avro' } }, 'spec.event.format'],
-  ['a pointer without a slash', { event: { orderIdPointer: 'orderId' } }, 'spec.event.orderIdPointer'],
-  ['a pointer with a bad escape', { event: { statusPointer: '/a~2' } }, 'spec.event.statusPointer'],
-  ['an empty pointer', { event: { timestampPointer: '' } }, 'spec.event.timestampPointer'],
-  ['a version pointer without a slash', { event: { versionPointer: 'v' } }, 'spec.event.versionPointer'],
-  ['an unknown timestamp format', { event: { timestampFormat: 'ISO' } }, 'spec.event.timestampFormat'],
-  ['a body limit of nothing', { event: { maxBodyBytes: 0 } }, 'spec.event.maxBodyBytes'],
-  ['a body limit beyond 1 MiB', { event: { maxBodyBytes: 1_048_577 } }, 'spec.event.maxBodyBytes'],
-  ['no RabbitMQ', { rabbitmq: undefined }, 'spec.rabbitmq'],
-  [
-    'no Secret for the workers',
-    { rabbitmq: { connectionSecretRef: undefined } },
-    'spec.rabbitmq.connectionSecretRef',
-  ],
-  [
-    'no management Secret',
-    { rabbitmq: { managementSecretRef: undefined } },
-    'spec.rabbitmq.managementSecretRef',
-  ],
-  [
-    'a Secret without a name',
-    { rabbitmq: { connectionSecretRef: { name: '' } } },
-    'spec.rabbitmq.connectionSecretRef.name',
-  ],
-  ['no exchanges', { rabbitmq: { exchanges: [] } }, 'spec.rabbitmq.exchanges'],
-  [
-    '21 exchanges',
-    { rabbitmq: { exchanges: [...exchanges(20), { name: 'mes' }] } },
-    'spec.rabbitmq.exchanges',
-  ],
-  [
-    'an exchange twice',
-    { rabbitmq: { exchanges: [{ name: 'mes' }, { name: 'mes' }] } },
-    'spec.rabbitmq.exchanges[1]',
-  ],
-  [
-    'an exchange with a blank',
-    { rabbitmq: { exchanges: [{ name: 'm s' }] } },
-    'spec.rabbitmq.exchanges[0].name',
-  ],
-  [
-    'an exchange of the broker',
-    { rabbitmq: { exchanges: [{ name: 'mes' }, { name: 'amq.topic' }] } },
-    'spec.rabbitmq',
-  ],
-  [
-    'an unknown exchange type',
-    { rabbitmq: { exchanges: [{ name: 'mes', type: 'Headers' }] } },
-    'spec.rabbitmq.exchanges[0].type',
-  ],
-  [
-    'an unknown management policy',
-    { rabbitmq: { exchanges: [{ name: 'mes', managementPolicy: 'Own' }] } },
-    'spec.rabbitmq.exchanges[0].managementPolicy',
-  ],
-  ['no bindings', { rabbitmq: { bindings: [] } }, 'spec.rabbitmq.bindings'],
-  ['1,500 bindings', { rabbitmq: { bindings: bindings(1500) } }, 'spec.rabbitmq.bindings'],
-  [
-    'a binding twice',
-    { rabbitmq: { bindings: [...bindings(1), ...bindings(1)] } },
-    'spec.rabbitmq.bindings[1]',
-  ],
-  [
-    'a binding to another exchange',
-    { rabbitmq: { bindings: [{ exchange: 'crm' }] } },
-    'spec.rabbitmq.bindings',
-  ],
-  [
-    'a routing key of 256 bytes',
-    { rabbitmq: { bindings: [{ exchange: 'mes', routingKey: 'k'.repeat(256) }] } },
-    'spec.rabbitmq.bindings[0].routingKey',
-  ],
-  [
-    'a confirmation to an exchange that is not listed',
-    { confirmation: { exchange: 'told' } },
-    'spec.confirmation.exchange',
-  ],
-  ['a confirmation to nobody', { confirmation: { replyTo: false } }, 'spec.confirmation.exchange'],
-  ['a queue of the broker', { rabbitmq: { queue: { name: 'amq.mine' } } }, 'spec.rabbitmq'],
-  [
-    'a queue name of 201 bytes',
-    { rabbitmq: { queue: { name: 'q'.repeat(201) } } },
-    'spec.rabbitmq.queue.name',
-  ],
-  ['a queue name with a line feed', { rabbitmq: { queue: { name: 'a\nb' } } }, 'spec.rabbitmq.queue.name'],
-  ['queue revision 0', { rabbitmq: { queue: { revision: 0 } } }, 'spec.rabbitmq.queue.revision'],
-  ['no attempts', { rabbitmq: { retry: { maxAttempts: 0 } } }, 'spec.rabbitmq.retry.maxAttempts'],
-  [
-    'an initial delay above the greatest',
-    { rabbitmq: { retry: { initialDelaySeconds: 61 } } },
-    'spec.rabbitmq.retry.initialDelaySeconds',
-  ],
-  [
-    'a delay of two hours',
-    { rabbitmq: { retry: { maxDelaySeconds: 7200 } } },
-    'spec.rabbitmq.retry.maxDelaySeconds',
-  ],
-  [
-    'a dead-letter queue of length 0',
-    { rabbitmq: { deadLetter: { maxLength: 0 } } },
-    'spec.rabbitmq.deadLetter.maxLength',
-  ],
-  ['no Redis', { redis: undefined }, 'spec.redis'],
-  ['an empty key prefix', { redis: { keyPrefix: '' } }, 'spec.redis.keyPrefix'],
-  ['a key prefix with a brace', { redis: { keyPrefix: '{a}' } }, 'spec.redis.keyPrefix'],
-  ['the reserved key prefix', { redis: { keyPrefix: 'ordercache:x' } }, 'spec.redis.keyPrefix'],
-  ['a table with a quote', { database: { table: 'orders"; drop' } }, 'spec.database.table'],
-  [
-    'a column with a blank',
-    { database: { columns: { status: 'the status' } } },
-    'spec.database.columns.status',
-  ],
-  ['a TTL of 0', { ttl: { defaultSeconds: 0 } }, 'spec.ttl.defaultSeconds'],
-  ['a TTL of more than a year', { ttl: { defaultSeconds: 31_536_001 } }, 'spec.ttl.defaultSeconds'],
-  ['a jitter above one half', { ttl: { jitterPercent: 51 } }, 'spec.ttl.jitterPercent'],
-  [
-    'a status twice',
-    {
-      ttl: {
-        statuses: [
-          { status: 'A', seconds: 1 },
-          { status: 'A', seconds: 2 },
-        ],
-      },
-    },
-    'spec.ttl.statuses[1]',
-  ],
-  [
-    'a status without a name',
-    { ttl: { statuses: [{ status: '', seconds: 1 }] } },
-    'spec.ttl.statuses[0].status',
-  ],
-  [
-    'prefetch 0, which AMQP takes for unlimited',
-    { workers: { prefetchCount: 0 } },
-    'spec.workers.prefetchCount',
-  ],
-  ['a fractional prefetch', { workers: { prefetchCount: 1.5 } }, 'spec.workers.prefetchCount'],
-  ['a huge prefetch', { workers: { prefetchCount: 9_007_199_254_740_992 } }, 'spec.workers.prefetchCount'],
-  [
-    'an amount of memory that is none',
-    { workers: { resources: { limits: { memory: 'lots' } } } },
-    'spec.workers.resources.limits.memory',
-  ],
-  [
-    'an amount of memory that only looks like one',
-    { workers: { resources: { limits: { memory: '1.2.3' } } } },
-    'spec.workers.resources.limits.memory',
-  ],
-  [
-    'an amount of memory with an endless exponent',
-    { workers: { resources: { limits: { memory: '1e999999999' } } } },
-    'spec.workers.resources.limits.memory',
-  ],
-  [
-    'a Secret name that is a path',
-    { redis: { connectionSecretRef: { name: '..' } } },
-    'spec.redis.connectionSecretRef.name',
-  ],
-  [
-    'a queue with a name of the retry ladder',
-    { rabbitmq: { queue: { name: 'ordercache.delay.1s' } } },
-    'spec.rabbitmq',
-  ],
-  [
-    'a routing key that is longer in bytes than AMQP allows',
-    { rabbitmq: { bindings: [{ exchange: 'mes', routingKey: 'é'.repeat(200) }] } },
-    'spec.rabbitmq.bindings[0].routingKey',
-  ],
-  [
-    'a grace period of a second',
-    { workers: { terminationGracePeriodSeconds: 1 } },
-    'spec.workers.terminationGracePeriodSeconds',
-  ],
-  [
-    'an unknown toleration',
-    { workers: { tolerations: [{ operator: 'Maybe' }] } },
-    'spec.workers.tolerations[0].operator',
-  ],
-  ['min above max', { scaling: { minReplicas: 11 } }, 'spec.scaling.minReplicas'],
-  ['a negative minimum', { scaling: { minReplicas: -1 } }, 'spec.scaling.minReplicas'],
-  ['1,001 workers', { scaling: { maxReplicas: 1001 } }, 'spec.scaling.maxReplicas'],
-  ['a maximum of 0', { scaling: { maxReplicas: 0, minReplicas: 0 } }, 'spec.scaling.maxReplicas'],
-  ['a drain time of 0', { scaling: { targetDrainSeconds: 0 } }, 'spec.scaling.targetDrainSeconds'],
-  ['an unknown scaling mode', { scaling: { mode: 'auto' } }, 'spec.scaling.mode'],
-  [
-    'a stabilization window of two hours',
-    { scaling: { behavior: { scaleDown: { stabilizationWindowSeconds: 7200 } } } },
-    'spec.scaling.behavior.scaleDown.stabilizationWindowSeconds',
-  ],
-  [
-    'a scaling policy without a value',
-    { scaling: { behavior: { scaleUp: { policies: [{ type: 'Pods', periodSeconds: 1 }] } } } },
-    'spec.scaling.behavior.scaleUp.policies[0].value',
-  ],
-];
 
 for (const [situation, changes, field] of refusals) {
   test(`the API server refuses ${situation} and names ${field}`, async () => {

@@ -177,7 +177,7 @@ describe('an installation', () => {
     [
       'a name that is no DNS label',
       { watchNamespaces: [{ name: 'A b' }] },
-      /^Error: watchNamespaces\.0\.name/,
+      /^Error: watchNamespaces\[0\]\.name/,
     ],
   ];
   for (const [what, options, message] of refused) {
