@@ -75,6 +75,28 @@ Helm upgrades the CustomResourceDefinition with the release, and keeps it on rem
 removing it would remove every policy. A second installation in a cluster sets \`crds.install=false\`, another
 \`installation\` and namespace.
 
+## Uninstall
+
+Delete the policies first: only the operator lets them be deleted. \`helm uninstall\` refuses while there are policies in
+the namespaces that the release watches, and names them (a Job, \`<name>-uninstall-check\`). Helm then shows the release as
+\`uninstalling\`: everything in it still runs, \`helm uninstall\` can be repeated, and \`helm rollback\` comes before the next
+\`helm upgrade\`. \`helm uninstall --no-hooks\` skips the check.
+
+## OpenShift
+
+With \`platform.openshift: true\` no pod sets a user or group id, neither the operator's nor those of policies. They run
+with what the platform assigns; \`runAsNonRoot\` stays. Every file of theirs can be read by any user.
+
+## As a dependency
+
+\`condition: order-cache-operator.enabled\` leaves the chart out. \`global.imageRegistry\` and \`global.imagePullSecrets\`
+are used; any other global value is accepted.
+
+## Values
+
+Renamed since 0.1.0: \`replicas\` is \`replicaCount\`, \`imagePullPolicy\` is \`image.pullPolicy\`,
+\`serviceAccountAnnotations\` is \`serviceAccount.annotations\`. The old names are refused.
+
 ${valuesTable()}
 `;
 }
