@@ -10,11 +10,11 @@ export CONTEXT IMAGE
 # What the target needs of the machine: build/prerequisites.sh says what is missing before npm begins to download.
 NEEDS := packages
 demo recording cluster e2e: NEEDS += cluster
-servers bench consistency protocol mutants: NEEDS += servers
+servers conformance bench consistency protocol mutants: NEEDS += servers
 test integration: NEEDS += servers cluster
 mutants toolchains: NEEDS += git
 
-.PHONY: help demo recording test unit integration e2e bench consistency protocol model mutants toolchains generate format lint types bundle image cluster servers clean prerequisites
+.PHONY: conformance help demo recording test unit integration e2e bench consistency protocol model mutants toolchains generate format lint types bundle image cluster servers clean prerequisites
 
 help: ## This list
 	@grep -hE '^[a-z0-9 ]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 24
@@ -48,6 +48,9 @@ mutants: $(SETUP) servers ## Takes down each fence in turn: its tests must go re
 
 toolchains: $(SETUP) ## A clean copy with npm 9, 10 and 11, and with Debian's Node alone in PATH
 	@$(NODE) test/toolchains/main.ts
+
+conformance: $(SETUP) servers ## A reader in any language against the record protocol; CMD="python3 my_reader.py" ARGS=--read-only
+	@$(NODE) --no-warnings test/conformance/main.ts --reader "$(CMD)" $(ARGS)
 
 generate: $(SETUP) ## CRD, install manifests, chart, API reference, docs/outbox.sql and docs/contract from their sources
 	@$(NODE) cdk8s/generate.ts

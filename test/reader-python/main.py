@@ -5,15 +5,18 @@ The reader as a process of the test's. Each line on stdin and stdout is a JSON o
   out  {"load": 3, "orderId": "A"}                  in   {"loaded": 3, "row": {"status", "version"} or null}, or "error"
   in   {"outcomes": true}                           out  {"outcomes": {"1": 12}}
 
-Started with the host, the port and the key prefix; `--without-lease-check` leaves a fence out. It waits for longer than
+Started with the host, the port and the key prefix, or with none of them by the conformance checks, which give
+ORDERCACHE_REDIS_URI and ORDERCACHE_KEY_PREFIX; `--without-lease-check` leaves a fence out. It waits for longer than
 a reader in service would: a busy machine must not make it read the database.
 """
 
 import concurrent.futures
 import itertools
 import json
+import os
 import sys
 import threading
+import urllib.parse
 
 import reader as settings
 from reader import Reader
@@ -56,8 +59,16 @@ def get(reader: Reader, message) -> None:
 
 
 def main() -> None:
-    host, port, key_prefix, *options = sys.argv[1:]
-    reader = Reader(host, int(port), key_prefix, load, checks_lease="--without-lease-check" not in options)
+    options = [option for option in sys.argv[1:] if option.startswith("--")]
+    where = [word for word in sys.argv[1:] if word not in options]
+    login = ()
+    if not where:
+        uri = urllib.parse.urlsplit(os.environ["ORDERCACHE_REDIS_URI"])
+        where = [uri.hostname, uri.port, os.environ["ORDERCACHE_KEY_PREFIX"]]
+        login = (uri.username, uri.password)
+    host, port, key_prefix = where
+    checks_lease = "--without-lease-check" not in options
+    reader = Reader(host, int(port), key_prefix, load, checks_lease, login)
     with concurrent.futures.ThreadPoolExecutor(max_workers=32) as pool:
         for line in sys.stdin:
             message = json.loads(line)

@@ -98,10 +98,10 @@ class Flight:
 class Reader:
     """`load(order_id)` reads the primary and gives {"status", "version"} or None."""
 
-    def __init__(self, host: str, port: int, key_prefix: str, load, checks_lease: bool = True):
-        self._redis = Connection(host, port, REDIS_TIMEOUT)
+    def __init__(self, host: str, port: int, key_prefix: str, load, checks_lease: bool = True, login=()):
+        self._redis = Connection(host, port, REDIS_TIMEOUT, login)
         self._breaker = Breaker()
-        self._table = TtlTable(Connection(host, port, REDIS_TIMEOUT), f"ordercache:ttl:{key_prefix}")
+        self._table = TtlTable(Connection(host, port, REDIS_TIMEOUT, login), f"ordercache:ttl:{key_prefix}")
         self._prefix = key_prefix
         self._load = load
         self._flights = {}

@@ -11,8 +11,9 @@ class RedisError(Exception):
 class Connection:
     """One connection, made anew when it breaks. Calls from several threads take turns."""
 
-    def __init__(self, host: str, port: int, timeout: float):
+    def __init__(self, host: str, port: int, timeout: float, login=()):
         self._address = (host, port)
+        self._login = login
         self._timeout = timeout
         self._lock = threading.Lock()
         self._stream = None
@@ -40,7 +41,14 @@ class Connection:
         if self._stream is None:
             link = socket.create_connection(self._address, timeout=self._timeout)
             link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._stream = link.makefile("rwb")
+            stream = link.makefile("rwb")
+            if self._login:
+                stream.write(encode(("AUTH", *self._login)))
+                stream.flush()
+                reply = read_reply(stream)
+                if isinstance(reply, RedisError):
+                    raise OSError(str(reply))
+            self._stream = stream
         return self._stream
 
     def _drop(self):

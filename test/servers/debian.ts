@@ -39,6 +39,20 @@ export async function installPython(): Promise<string> {
   return python;
 }
 
+const redisPy = '/usr/lib/python3/dist-packages/redis/__init__.py';
+
+/** The path of a Python 3 that has redis-py; one that `TEST_PYTHON` names must have it. */
+export async function installRedisPy(): Promise<string> {
+  const path = await installPython();
+  if (process.env.TEST_PYTHON !== undefined || existsSync(redisPy)) return path;
+  if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version'))
+    throw new Error(
+      'The reader with redis-py needs python3-redis: install it, or name a Python 3 that has it in TEST_PYTHON.',
+    );
+  await install(['python3-redis']);
+  return path;
+}
+
 async function install(names: readonly string[]): Promise<void> {
   if (names.length === 0) return;
   const done = progress(`installing ${names.join(', ')} with apt-get`);

@@ -3,7 +3,7 @@
  * `const { amqpUri } = await testVhost(t)` in a test, or `await testVhost({ after })` for a whole file.
  */
 export { type TestDatabase, testDatabase } from './database.ts';
-export { installPython } from './debian.ts';
+export { installPython, installRedisPy } from './debian.ts';
 export { ensureServers } from './ensure.ts';
 export { type FaultProxy, faultProxy } from './fault-proxy.ts';
 export { freePort } from './free-port.ts';
