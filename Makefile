@@ -9,12 +9,12 @@ export CONTEXT IMAGE
 
 # What the target needs of the machine: build/prerequisites.sh says what is missing before npm begins to download.
 NEEDS := packages
-demo recording cluster e2e: NEEDS += cluster
+demo recording quickstart cluster e2e: NEEDS += cluster
 servers conformance bench consistency protocol mutants: NEEDS += servers
 test integration: NEEDS += servers cluster
 mutants toolchains: NEEDS += git
 
-.PHONY: conformance help demo recording test unit integration e2e bench consistency protocol model mutants toolchains generate format lint types bundle image cluster servers clean prerequisites
+.PHONY: conformance help demo recording quickstart test unit integration e2e bench consistency protocol model mutants toolchains generate format lint types bundle image cluster servers clean prerequisites
 
 help: ## This list
 	@grep -hE '^[a-z0-9 ]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 24
@@ -24,6 +24,9 @@ demo: $(SETUP) ## The main job on a real cluster, with a report (CONTEXT=name IM
 
 recording: $(SETUP) ## Runs the demo and draws docs/images/demo.svg of what it prints
 	@$(NODE) demo/recording.ts
+
+quickstart: $(SETUP) ## Operator, servers, a policy and traffic of quickstart/, to look around in (CONTEXT, IMAGE as for demo)
+	@$(NODE) demo/quickstart/main.ts
 
 test: $(SETUP) ## Everything that must pass before a change lands
 	@$(NODE) test/run.ts
@@ -52,10 +55,11 @@ toolchains: $(SETUP) ## A clean copy with npm 9, 10 and 11, and with Debian's No
 conformance: $(SETUP) servers ## A reader in any language against the record protocol; CMD="python3 my_reader.py" ARGS=--read-only
 	@$(NODE) --no-warnings test/conformance/main.ts --reader "$(CMD)" $(ARGS)
 
-generate: $(SETUP) ## CRD, install manifests, chart, API reference, docs/outbox.sql and docs/contract from their sources
+generate: $(SETUP) ## CRD, install manifests, chart, API reference, docs/outbox.sql, docs/contract and quickstart/ from their sources
 	@$(NODE) cdk8s/generate.ts
 	@$(NODE) build/outbox-sql.ts
 	@$(NODE) build/contract/contract.ts
+	@$(NODE) demo/quickstart/generated-files.ts
 
 format: $(SETUP) ## Format and organise imports
 	@$(NODE) node_modules/.bin/biome check --write .

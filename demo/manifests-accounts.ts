@@ -1,12 +1,16 @@
 import { createHash, createHmac } from 'node:crypto';
 
-/** Who connects to the demo's servers. `worker` is also the operator's account in Redis. */
-export type Account = 'worker' | 'operator' | 'mes' | 'crm' | 'readers' | 'auditor';
+/** Who connects to the servers. `worker` is also the operator's account in Redis; `relay` publishes the outbox. */
+export type Account = 'worker' | 'operator' | 'mes' | 'crm' | 'readers' | 'auditor' | 'relay';
+
+const DEMO: readonly Account[] = ['worker', 'operator', 'mes', 'crm', 'readers', 'auditor'];
 
 export type ServerName = 'rabbitmq' | 'redis' | 'postgres';
 
 /** Names of Services, hosts and databases that the client Secrets carry. */
 export interface Accounts {
+  /** Whether the servers have this account. */
+  has(account: Account): boolean;
   password(server: ServerName, account: Account): string;
   amqpUri(account: Account): string;
   managementUri(account: Account): string;
@@ -18,12 +22,13 @@ export const VHOST = 'shop';
 export const DATABASE = 'orders';
 
 /** Every password follows from the seed, so that the same seed gives the same manifests, and no pod is restarted. */
-export function accountsOf(seed: string, namespace: string): Accounts {
+export function accountsOf(seed: string, namespace: string, names: readonly Account[] = DEMO): Accounts {
   const password = (server: ServerName, account: Account) =>
     createHmac('sha256', seed).update(`${server}/${account}`).digest('base64url').slice(0, 32);
   const login = (server: ServerName, account: Account, port: number) =>
     `${account}:${password(server, account)}@${server}.${namespace}.svc:${port}`;
   return {
+    has: (account) => names.includes(account),
     password,
     amqpUri: (account) => `amqp://${login('rabbitmq', account, 5672)}/${VHOST}`,
     managementUri: (account) => `http://${login('rabbitmq', account, 15672)}`,

@@ -11,19 +11,23 @@ const schema = `CREATE TABLE orders (
 `;
 
 const rights: Partial<Record<Account, string>> = {
-  worker: 'SELECT',
-  readers: 'SELECT',
-  auditor: 'SELECT',
-  mes: 'SELECT, INSERT, UPDATE',
-  crm: 'SELECT, INSERT, UPDATE',
+  worker: 'SELECT ON orders',
+  readers: 'SELECT ON orders',
+  auditor: 'SELECT ON orders',
+  mes: 'SELECT, INSERT, UPDATE ON orders',
+  crm: 'SELECT, INSERT, UPDATE ON orders',
+  relay: 'SELECT, DELETE, UPDATE (attempts, next_attempt_at, last_error) ON order_outbox',
 };
 
 /** Roles with their passwords. A table that another account creates is nobody else's. */
 export function rolesSql(accounts: Accounts): string {
-  const grants = (Object.entries(rights) as [Account, string][]).flatMap(([account, privileges]) => [
+  const present = (Object.entries(rights) as [Account, string][]).filter(([account]) =>
+    accounts.has(account),
+  );
+  const grants = present.flatMap(([account, privileges]) => [
     `CREATE ROLE ${account} LOGIN CONNECTION LIMIT 40 PASSWORD '${accounts.password('postgres', account)}';`,
     `GRANT CONNECT ON DATABASE ${DATABASE} TO ${account};`,
-    `GRANT ${privileges} ON orders TO ${account};`,
+    `GRANT ${privileges} TO ${account};`,
   ]);
   return `${[`REVOKE ALL ON DATABASE ${DATABASE} FROM PUBLIC;`, ...grants].join('\n')}\n`;
 }

@@ -32,6 +32,7 @@ function rightsOf(namespace: string): Partial<Record<Account, Rights>> {
     mes: { configure: nothing, write: '^mes$', read: nothing },
     crm: { configure: nothing, write: '^crm$', read: nothing },
     auditor: { configure: nothing, write: nothing, read: '.*' },
+    relay: { configure: nothing, write: '^(mes|crm)$', read: nothing },
   };
 }
 
@@ -39,7 +40,8 @@ const tags: Partial<Record<Account, string>> = { operator: 'management', auditor
 
 /** The exchange `mes` is here because MES owns it; `crm` is declared by the operator, as the policy says. */
 export function rabbitmqDefinitions(accounts: Accounts, namespace: string): string {
-  const rights = Object.entries(rightsOf(namespace)) as [Account, Rights][];
+  const all = Object.entries(rightsOf(namespace)) as [Account, Rights][];
+  const rights = all.filter(([account]) => accounts.has(account));
   const definitions = {
     vhosts: [{ name: VHOST }],
     users: rights.map(([account]) => ({

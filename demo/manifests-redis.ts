@@ -31,7 +31,10 @@ export function redisAcl(accounts: Accounts, keyPrefix: string): string {
     readers: `~${keyPrefix}* %R~${table} +@connection ${recordCommands} +hget ${scriptLoading} -@dangerous +info`,
     auditor: '%R~* +@connection +@read -@dangerous +info',
   };
-  const users = (Object.entries(rights) as [Account, string][]).map(([account, rules]) => {
+  const present = (Object.entries(rights) as [Account, string][]).filter(([account]) =>
+    accounts.has(account),
+  );
+  const users = present.map(([account, rules]) => {
     const password = sha256(accounts.password('redis', account)).toString('hex');
     return `user ${account} on #${password} resetchannels -@all ${rules}`;
   });

@@ -23,7 +23,7 @@ function namedFiles(text: string): string[] {
   const path =
     /^(api|build|cache|cdk8s|charts|demo|docs|install|maintenance|operator|publisher|test|worker)\/\S*$/;
   const code = [...words(text), ...fences(text).map(({ content }) => content)];
-  const named = code.flatMap((each) => each.split(/[\s='"]+/));
+  const named = code.flatMap((each) => each.split(/[\s='"()]+/));
   return named
     .map((word) => word.replace(/^[\w.-]+\.test\.ts$/, 'test/*/$&'))
     .filter((word) => path.test(word));
