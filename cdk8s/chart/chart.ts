@@ -79,8 +79,8 @@ removing it would remove every policy. A second installation in a cluster sets \
 
 Delete the policies first: only the operator lets them be deleted. \`helm uninstall\` refuses while there are policies in
 the namespaces that the release watches, and names them (a Job, \`<name>-uninstall-check\`). Helm then shows the release as
-\`uninstalling\`: everything in it still runs, \`helm uninstall\` can be repeated, and \`helm rollback\` comes before the next
-\`helm upgrade\`. \`helm uninstall --no-hooks\` skips the check.
+\`uninstalling\`: everything in it still runs, \`helm uninstall\` can be repeated, and before the next \`helm upgrade\` it needs
+\`helm rollback <release> <revision>\` with the revision that \`helm history\` shows last. \`helm uninstall --no-hooks\` skips the check.
 
 ## OpenShift
 
