@@ -9,13 +9,19 @@ import { run } from '../cluster/command.ts';
 import { ensureCluster, ensureHelm } from '../cluster/index.ts';
 import {
   apply,
+  dryRun,
   installDefinition,
   type Kubectl,
   makeNamespace,
   openKubectl,
 } from '../integration/kubectl.ts';
+import { eventually } from '../integration/operator-scene.ts';
+import { ASSIGNED, podOf, readerFiles, readerOf, refusalOfChosenUsers } from './assigned-user.ts';
 
-/** The chart as a platform team installs it, with the rights that it grants and no others. */
+/**
+ * The chart as a platform team installs it, with the rights that it grants and no others, on a platform that refuses
+ * pods which choose their user.
+ */
 
 const root = join(import.meta.dirname, '../..');
 /** Of its own: the rights on policies are cluster-wide, and another installation may be there. */
@@ -41,6 +47,7 @@ before(async () => {
   await installDefinition(kubectl);
   home = await makeNamespace(kubectl);
   watched = await makeNamespace(kubectl);
+  await apply(kubectl, refusalOfChosenUsers(home.name, [home.name, watched.name]));
   helm = (args, input = '') =>
     run(program, ['--kubeconfig', cluster.kubeconfig, '--namespace', home.name, ...args], {
       input,
@@ -49,6 +56,8 @@ before(async () => {
 });
 
 after(async () => {
+  const kinds = 'validatingadmissionpolicybinding,validatingadmissionpolicy';
+  await kubectl(['delete', kinds, home.name, '--ignore-not-found']);
   await watched.remove();
   await home.remove();
 });
@@ -61,8 +70,31 @@ function values(): string {
     watchNamespaces: [{ name: watched.name }],
     replicaCount: 1,
     crds: { install: false },
+    platform: { openshift: true },
   });
 }
+
+describe('pods on a platform that assigns the user', () => {
+  it('are refused when they choose it, and admitted when they do not', async () => {
+    await eventually(
+      'the platform refuses',
+      () =>
+        assert.rejects(dryRun(kubectl, [podOf(image, watched.name, true)]), /the platform chooses the user/),
+      60,
+    );
+    assert.match(await dryRun(kubectl, [podOf(image, watched.name, false)]), /"name": "worker"/);
+  });
+
+  it('run as any user, which can read configuration and Secrets', async () => {
+    const assigned = await makeNamespace(kubectl);
+    await apply(kubectl, [...readerFiles(assigned.name), readerOf(image, assigned.name)]);
+    const phase = '--for=jsonpath={.status.phase}=Succeeded';
+    await kubectl(['wait', phase, 'pod/reader', '-n', assigned.name, '--timeout=120s']);
+    const said = await kubectl(['logs', 'reader', '-n', assigned.name]);
+    assert.deepEqual(JSON.parse(said), { user: ASSIGNED, read: ['orders-db', 'rabbitmq', 'redis', '{}'] });
+    await assigned.remove();
+  });
+});
 
 describe('a release of the chart', () => {
   it('becomes ready', async () => {
@@ -96,6 +128,23 @@ describe('a release of the chart', () => {
     assert.doesNotMatch(logs, /forbidden|answered 403/i);
   });
 
+  it('passes its test', async () => {
+    assert.match(await helm(['test', RELEASE, '--logs']), /readyz answered 200/);
+  });
+
+  it('is not removed while there is a policy, which is named', async () => {
+    const refusal = new RegExp(`uninstall refused: OrderCachePolicies exist: ${watched.name}/orders`);
+    const uninstall = helm(['uninstall', RELEASE, '--timeout', '3m']);
+    const said = await uninstall.then(
+      () => 'removed',
+      (error: unknown) => String(error),
+    );
+    assert.match(said, refusal);
+    const job = `job/${RELEASE}-uninstall-check`;
+    assert.match(await kubectl(['logs', job, '-n', home.name]), refusal);
+    assert.match(await kubectl(['get', 'deployment', '-n', home.name, '-o', 'name']), new RegExp(RELEASE));
+  });
+
   it('lets the policy go', async () => {
     await kubectl(['delete', 'ocp/orders', '-n', watched.name, '--timeout=50s']);
     assert.equal(await kubectl(['get', 'ocp', '-n', watched.name, '-o', 'name']), '');
@@ -103,10 +152,12 @@ describe('a release of the chart', () => {
 
   it('leaves nothing behind when it is removed, but its lease', async () => {
     await helm(['uninstall', RELEASE, '--wait', '--timeout', '2m']);
-    const kinds = 'deployments,services,poddisruptionbudgets,roles,rolebindings,leases';
+    const kinds = 'deployments,services,poddisruptionbudgets,roles,rolebindings,leases,jobs';
     for (const { name } of [home, watched]) {
       const left = await kubectl(['get', kinds, '-n', name, '-o', 'name']);
       assert.equal(left.replace('lease.coordination.k8s.io/order-cache-operator', '').trim(), '');
     }
+    const roles = await kubectl(['get', 'clusterroles,clusterrolebindings', '-o', 'name']);
+    assert.ok(!roles.includes(home.name), roles);
   });
 });
