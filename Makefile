@@ -10,11 +10,11 @@ export CONTEXT IMAGE
 # What the target needs of the machine: build/prerequisites.sh says what is missing before npm begins to download.
 NEEDS := packages
 demo recording quickstart cluster e2e: NEEDS += cluster
-servers conformance bench consistency protocol mutants: NEEDS += servers
+servers conformance bench consistency protocol mutants deletions: NEEDS += servers
 test integration: NEEDS += servers cluster
 mutants toolchains: NEEDS += git
 
-.PHONY: conformance help demo recording quickstart test unit integration e2e bench consistency protocol model mutants toolchains generate format lint types bundle image cluster servers clean prerequisites
+.PHONY: conformance help demo recording quickstart test unit integration e2e bench consistency deletions protocol model mutants toolchains generate format lint types bundle image cluster servers clean prerequisites
 
 help: ## This list
 	@grep -hE '^[a-z0-9 ]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 24
@@ -39,6 +39,9 @@ bench: $(SETUP) servers ## This worker beside plain consumers and one that only 
 
 consistency: $(SETUP) servers ## MES, CRM and readers at work, and every hit checked against the order of commits; ARGS="--seed 7"
 	@$(NODE) --no-warnings test/consistency/main.ts $(ARGS)
+
+deletions: $(SETUP) servers cluster ## Policy, Secrets, rights and namespace deleted in all orders and at random; ARGS="--all --races 300 --seed 7"
+	@$(NODE) --no-warnings test/deletions/main.ts $(ARGS)
 
 protocol: $(SETUP) servers ## A million random commands on Redis and a Cluster, against a twin in memory (COMMANDS=1000000 SEED=1)
 	@$(NODE) --no-warnings test/protocol/protocol.ts "$(COMMANDS)" "$(SEED)"

@@ -35,6 +35,13 @@ describe('a namespace that is deleted as a whole', () => {
       timeoutSeconds: 190,
     });
     assert.ok((await broker.queues()).includes(`${QUEUE}.doomed`), 'Retain keeps its queue');
+    assert.match((await shop.get(ttlTableKey(KEY_PREFIX))) ?? 'no table', /"state":"Retired"/);
+  });
+
+  it('leaves its key prefix to the next policy', async () => {
+    await policy.apply();
+    await policy.ready();
+    assert.match((await shop.get(ttlTableKey(KEY_PREFIX))) ?? 'no table', /"state":"Active"/);
   });
 });
 
