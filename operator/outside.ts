@@ -134,6 +134,14 @@ function retryDelay({ retryable }: Problem, failures: number): number {
   return Math.min(RETRY_MS.max, RETRY_MS.initial * 2 ** Math.min(failures - 1, 10));
 }
 
+const EVENT_REASONS = {
+  Declared: 'TopologyDeclared',
+  Adopted: 'TopologyAdopted',
+  Bound: 'TopologyBound',
+  Unbound: 'TopologyUnbound',
+  Deleted: 'TopologyDeleted',
+} as const satisfies Readonly<Record<Change['action'], string>>;
+
 /** One event for each kind of change, however many there were. */
 export async function tellChanges(
   world: World,
@@ -147,7 +155,7 @@ export async function tellChanges(
     world.log.info({ namespace, policy: name, changes: group }, `topology: ${action.toLowerCase()}`);
     await world.events.record(policy, {
       type: 'Normal',
-      reason: `Topology${action}`,
+      reason: EVENT_REASONS[action],
       action: 'DeclareTopology',
       note,
     });
