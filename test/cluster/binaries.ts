@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } 
 import { join } from 'node:path';
 import { go } from './go.ts';
 import { cacheDir, kubernetesVersion } from './layout.ts';
-import { step } from './progress.ts';
+import { say, step } from './progress.ts';
 
 /**
  * The cluster's programs, built from the Go modules that tools/<module>/go.mod pins.
@@ -100,7 +100,8 @@ export async function ensureBinaries(names: readonly ProgramName[] = clusterProg
     mkdirSync(unfinished, { recursive: true });
     mkdirSync(join(binary(first), '..'), { recursive: true });
     const about = together.reduce((sum, name) => sum + programs[name].firstTime, 0);
-    const text = `building ${together.join(', ')}, about ${Math.ceil(about / 60)} min the first time`;
+    const text = `building ${together.length} programs of ${module}`;
+    say(`${together.join(', ')}: about ${Math.ceil(about / 60)} min the first time`);
     try {
       await step(text, () => build(together, unfinished), howFar(together, unfinished, about));
     } finally {
@@ -109,14 +110,14 @@ export async function ensureBinaries(names: readonly ProgramName[] = clusterProg
   }
 }
 
-/** For example `3/7 programs are built, about 4 min left`. */
+/** For example `3/7, about 4 min left`. */
 function howFar(names: readonly ProgramName[], unfinished: string, about: number): () => string {
   const begun = performance.now();
   return () => {
     const built = names.filter((name) => existsSync(join(unfinished, outputOf(name)))).length;
     const left = about - (performance.now() - begun) / 1000;
     const rest = left > 0 ? `about ${Math.ceil(left / 60)} min left` : 'longer than expected';
-    return `${built}/${names.length} programs are built, ${rest},`;
+    return `${built}/${names.length}, ${rest},`;
   };
 }
 

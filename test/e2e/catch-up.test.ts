@@ -22,7 +22,7 @@ it('orders whose events were lost are put right on request, while there is no wo
   await scene.kubectl.run(['annotate', 'ocp', 'orders', '-n', NAMESPACE, '--overwrite', annotation]);
   await scene.kubectl.until('nothing is stale', 60, async () => (await shop.stale(ids)).length === 0);
   assert.equal((await shop.records(ids)).size, ids.length, 'they are written, not dropped');
-  await scene.kubectl.until('the status says so', 30, async () => {
+  await scene.kubectl.until('the status says so', 120, async () => {
     const seen = (await policy.get()).status.catchUp;
     return seen?.state === 'Completed' && seen.trigger === 'Requested' && seen.updated >= ids.length;
   });

@@ -97,7 +97,7 @@ describe('an operator that is killed', () => {
     const leader = await holder();
     await kill(OPERATOR_NAMESPACE, [leader]);
     await shop.change('mes', ids, 'PRODUCED');
-    await scene.kubectl.until('events have their effect', 30, async () => {
+    await scene.kubectl.until('events have their effect', 120, async () => {
       const records = [...(await shop.records(ids)).values()];
       return records.every(({ status }) => status === 'PRODUCED');
     });

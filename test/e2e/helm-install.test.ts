@@ -146,7 +146,7 @@ describe('a release of the chart', () => {
   });
 
   it('lets the policy go', async () => {
-    await kubectl(['delete', 'ocp/orders', '-n', watched.name, '--timeout=50s']);
+    await kubectl(['delete', 'ocp/orders', '-n', watched.name, '--timeout=120s']);
     assert.equal(await kubectl(['get', 'ocp', '-n', watched.name, '-o', 'name']), '');
   });
 

@@ -118,12 +118,12 @@ export class PolicyOnCluster {
 
   async delete(): Promise<void> {
     await this.#kubectl.run(
-      ['delete', 'ocp', POLICY, '-n', this.#namespace, '--ignore-not-found', '--timeout=60s'],
+      ['delete', 'ocp', POLICY, '-n', this.#namespace, '--ignore-not-found', '--timeout=120s'],
       {
-        timeoutSeconds: 70,
+        timeoutSeconds: 130,
       },
     );
-    await this.#kubectl.until('its workers are gone', 60, async () => (await this.workers()).length === 0);
+    await this.#kubectl.until('its workers are gone', 120, async () => (await this.workers()).length === 0);
   }
 
   /** Worker pods that are there, those that are ending included. */

@@ -23,7 +23,7 @@ it('owned objects that were edited are soon as before', async () => {
   await edit('deployment', ['--type=json', '-p', JSON.stringify(env)]);
   await edit('configmap', ['--type=merge', '-p', JSON.stringify({ data: { 'config.json': '{}' } })]);
   await edit('poddisruptionbudget', ['--type=merge', '-p', JSON.stringify({ spec: { maxUnavailable: 7 } })]);
-  await scene.kubectl.until('they are repaired', 30, async () => {
+  await scene.kubectl.until('they are repaired', 120, async () => {
     const config = await read('configmap', '{.data.config\\.json}');
     const budget = await read('poddisruptionbudget', '{.spec.maxUnavailable}');
     return (await template()) === before && config.length > 2 && budget === '1';
@@ -35,7 +35,7 @@ it('owned objects that were deleted are soon there again', async () => {
   const before = await policy.owned();
   const names = Object.keys(before).map((name) => name.toLowerCase());
   await scene.kubectl.run(['delete', '-n', NAMESPACE, '--wait=false', ...names]);
-  await scene.kubectl.until('they are there again', 30, async () => {
+  await scene.kubectl.until('they are there again', 120, async () => {
     const now = await policy.owned();
     const isNew = (name: string) => now[name] !== undefined && now[name] !== before[name];
     return Object.keys(before).every(isNew);

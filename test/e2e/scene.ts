@@ -57,14 +57,13 @@ export async function openScene(): Promise<Scene> {
   return { kubectl, connections: await connectionsFromOutside(kubectl, NAMESPACE, seed) };
 }
 
+/** The next `openScene` waits for the end of its namespaces. */
 export async function closeScene(): Promise<void> {
   const kubectl = new Kubectl(await ensureCluster());
   await removePolicies(kubectl);
   const ours = `app.kubernetes.io/instance=${OPERATOR}`;
   await kubectl.run(['delete', 'clusterroles,clusterrolebindings', '-l', ours]);
-  await kubectl.run(['delete', 'namespace', ...NAMESPACES, '--ignore-not-found', '--timeout=120s'], {
-    timeoutSeconds: 130,
-  });
+  await kubectl.run(['delete', 'namespace', ...NAMESPACES, '--ignore-not-found', '--wait=false']);
 }
 
 export async function rolledOut(kubectl: Kubectl, namespaceName: string, name: string): Promise<void> {
@@ -138,7 +137,7 @@ function namespace(name: string): KubeObject {
 }
 
 async function untilNotTerminating(kubectl: Kubectl): Promise<void> {
-  await kubectl.until('namespaces of an earlier run are gone', 120, async () => {
+  await kubectl.until('namespaces of an earlier run are gone', 300, async () => {
     const { items } = await kubectl.json<{ items: (KubeObject & { status: { phase: string } })[] }>([
       'get',
       'namespaces',

@@ -5,12 +5,16 @@ import { cacheDir } from '../cluster/layout.ts';
 /** How long each test file takes, in seconds, by its path from the root. */
 export type Durations = ReadonlyMap<string, number>;
 
-/** Of a file that has never run. */
-const UNKNOWN_SECONDS = 5;
+/** Of files that have never run on this machine and are not in durations.json: about what one of the suite takes. */
+const USUAL_SECONDS: readonly (readonly [RegExp, number])[] = [
+  [/(^|\/)test\/e2e\//, 45],
+  [/(^|\/)test\/integration\//, 10],
+  [/./, 2],
+];
 
 /** The last durations on this machine. */
 const ofMachine = join(cacheDir, 'test-durations.json');
-/** Where there are none: as they were on two cores with nothing beside. */
+/** Where there are none: estimates for two cores with nothing beside. */
 const CHECKED_IN = join(import.meta.dirname, 'durations.json');
 
 export function knownDurations(file = ofMachine): Durations {
@@ -31,7 +35,7 @@ export function keepDurations(measured: Durations, file = ofMachine): void {
 }
 
 export function expected(durations: Durations, path: string): number {
-  return durations.get(path) ?? UNKNOWN_SECONDS;
+  return durations.get(path) ?? USUAL_SECONDS.find(([pattern]) => pattern.test(path))?.[1] ?? 0;
 }
 
 /** The slowest ten, one a line. */

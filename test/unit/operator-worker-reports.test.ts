@@ -35,15 +35,16 @@ test('a policy with 160 pods that never answer does not delay the reports of ano
   });
   const well = await podsThat(t, 3, (_, response) => response.end('well'));
   const since = performance.now();
-  const broken = reports.of(silent, 'broken', parse);
+  let isBrokenDone = false;
+  const broken = reports.of(silent, 'broken', parse).finally(() => {
+    isBrokenDone = true;
+  });
   while (asked < 32) await sleep(5);
 
-  const begun = performance.now();
   const seen = await reports.of(well, 'well', parse);
-  const took = performance.now() - begun;
 
   assert.deepEqual([...seen.keys()].sort(), ['pod-0', 'pod-1', 'pod-2']);
-  assert.ok(took < 3_000, `it took ${took} ms; the others take five seconds`);
+  assert.equal(isBrokenDone, false, 'the others are still waited for');
   const turns = 1 + Math.floor((performance.now() - since) / (DEADLINE_MS - 10));
   assert.ok(asked <= 32 * turns, `${asked} asked: the other has no more than its own bound under way`);
   await reports.close();

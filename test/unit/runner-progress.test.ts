@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { keepDurations, knownDurations, slowest } from '../runner/durations.ts';
+import { expected, keepDurations, knownDurations, slowest } from '../runner/durations.ts';
 import { Progress, spanOf } from '../runner/progress.ts';
 import { suites } from '../runner/suites.ts';
 
@@ -57,6 +57,15 @@ describe('Durations of files', () => {
     assert.equal(knownDurations(file).get('test/unit/b.test.ts'), 2);
     writeFileSync(file, 'not JSON');
     assert.equal(knownDurations(file).has('test/unit/b.test.ts'), false);
+  });
+
+  it('are estimated by suite where a file has never run', () => {
+    const never = new Map<string, number>();
+    const files = ['test/unit/a.test.ts', 'test/integration/a.test.ts', 'test/e2e/a.test.ts'];
+    assert.deepEqual(
+      files.map((file) => expected(never, file)),
+      [2, 10, 45],
+    );
   });
 
   it('are listed from the slowest, ten at most', () => {
