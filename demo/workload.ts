@@ -62,8 +62,8 @@ export function crmSettings(phases: readonly Phase[]): Settings {
   };
 }
 
-/** More than one worker can take: from it the operator learns what one does in a second. */
-export const BACKLOG: readonly Phase[] = [{ seconds: 5, changesPerSecond: 800 }];
+/** 12,000 changes of both, which keep one worker busy for a while. */
+export const BACKLOG: readonly Phase[] = [{ seconds: 10, changesPerSecond: 600 }];
 
 /** 26,000 changes each: 52,000 in about a minute. */
 export const WORKING_DAY: readonly Phase[] = [
