@@ -9,12 +9,12 @@ export CONTEXT IMAGE
 
 # What the target needs of the machine: build/prerequisites.sh says what is missing before npm begins to download.
 NEEDS := packages
-demo recording quickstart cluster e2e: NEEDS += cluster
+demo recording quickstart cluster e2e release: NEEDS += cluster
 servers conformance bench consistency protocol mutants deletions: NEEDS += servers
 test integration: NEEDS += servers cluster
 mutants toolchains: NEEDS += git
 
-.PHONY: conformance help demo recording quickstart test unit integration e2e bench consistency deletions protocol model mutants toolchains generate format lint types bundle image cluster servers clean prerequisites
+.PHONY: conformance help demo recording quickstart test unit integration e2e bench consistency deletions protocol model mutants toolchains generate format lint types bundle release cluster servers clean prerequisites
 
 help: ## This list
 	@grep -hE '^[a-z0-9 ]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 24
@@ -75,6 +75,9 @@ types: $(SETUP) ## TypeScript, strict
 
 bundle: $(SETUP) ## dist/image: operator, worker and maintenance as one file each
 	@$(NODE) build/bundle.ts
+
+release: $(SETUP) ## dist/release: all files of a release, none published (TAG=v0.1.0 DIGEST=sha256:... OWNER=account)
+	@$(NODE) --no-warnings build/release/main.ts
 
 cluster: $(SETUP) ## The one-node Kubernetes that demo and tests use
 	@$(NODE) test/cluster/cluster.ts up

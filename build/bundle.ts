@@ -1,5 +1,5 @@
 /** `npm run bundle`: dist/image, what the image consists of beside Node: one file for each command, and the licences. */
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build, type Metafile } from 'esbuild';
 import { thirdPartyLicences } from './licences.ts';
@@ -39,8 +39,8 @@ async function bundleCommand(entry: string, outfile: string): Promise<Metafile> 
   return metafile;
 }
 
-/** Writes the directory anew. The same sources give the same bytes. */
-export async function bundle(directory: string = join(root, 'dist/image')): Promise<void> {
+/** Writes the directory anew. The same sources give the same bytes. Returns the files that went into the bundles. */
+export async function bundle(directory: string = join(root, 'dist/image')): Promise<ReadonlySet<string>> {
   await rm(directory, { recursive: true, force: true });
   await mkdir(directory, { recursive: true });
   const inputs = new Set<string>();
@@ -50,6 +50,11 @@ export async function bundle(directory: string = join(root, 'dist/image')): Prom
   }
   await writeFile(join(directory, 'package.json'), '{"type":"module"}\n');
   await writeFile(join(directory, 'THIRD-PARTY-LICENSES'), thirdPartyLicences(root, inputs));
+  await copyFile(join(root, 'LICENSE'), join(directory, 'LICENSE'));
+  // Whatever the umask is: the image runs with a user id that the platform chooses.
+  await chmod(directory, 0o755);
+  for (const name of await readdir(directory)) await chmod(join(directory, name), 0o644);
+  return inputs;
 }
 
 if (import.meta.main) await bundle();

@@ -17,15 +17,15 @@ export function packageDirectory(input: string): string | undefined {
   return found?.[1];
 }
 
+/** The directories of the packages that bundled files belong to, sorted. */
+export function packageDirectories(inputs: Iterable<string>): string[] {
+  const directories = [...inputs].map(packageDirectory).filter((directory) => directory !== undefined);
+  return [...new Set(directories)].sort();
+}
+
 /** The text, package after package. Throws when a package states no licence. */
 export function thirdPartyLicences(root: string, inputs: Iterable<string>): string {
-  const directories = new Set<string>();
-  for (const input of inputs) {
-    const directory = packageDirectory(input);
-    if (directory !== undefined) directories.add(directory);
-  }
-  return [...directories]
-    .sort()
+  return packageDirectories(inputs)
     .map((directory) => section(join(root, directory)))
     .join('\n');
 }

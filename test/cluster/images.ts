@@ -60,11 +60,11 @@ function removeOlder(tag: string): void {
     if (file.startsWith(`${fileName(tag)}@`)) rmSync(join(archives, file), { force: true });
 }
 
-async function bud(image: ImageBuild): Promise<void> {
+async function bud(image: ImageBuild, more: readonly string[] = []): Promise<void> {
   const buildArgs = Object.entries(image.buildArgs ?? {}).flatMap(([k, v]) => ['--build-arg', `${k}=${v}`]);
   const how = ['--isolation', 'chroot', '--layers=false', '--pull-never', '--format', 'docker'];
   const what = ['--file', image.containerfile, '--tag', image.tag, image.context];
-  await buildah('bud', ...how, ...buildArgs, ...what);
+  await buildah('bud', ...how, ...more, ...buildArgs, ...what);
 }
 
 async function build(image: ImageBuild, archive: string): Promise<void> {
@@ -90,6 +90,24 @@ export async function buildImage(image: ImageBuild): Promise<string> {
   return withLock('images', async () => {
     if (!existsSync(archive)) await step(`building image ${tag}`, () => build(image, archive));
     return archive;
+  });
+}
+
+/**
+ * Builds an image anew as an OCI archive; returns the digest of its manifest.
+ * The same inputs, base image and `created` (seconds since 1970) give the same digest.
+ */
+export async function buildOciArchive(image: ImageBuild, archive: string, created: number): Promise<string> {
+  const digest = `${archive}.digest`;
+  mkdirSync(archives, { recursive: true });
+  return withLock('images', async () => {
+    await bud(image, ['--timestamp', String(created)]);
+    rmSync(archive, { force: true }); // an archive that exists is not written to
+    await buildah('push', '--digestfile', digest, image.tag, `oci-archive:${archive}:${image.tag}`);
+    await buildah('rmi', '--force', image.tag);
+    const written = readFileSync(digest, 'utf8').trim();
+    rmSync(digest);
+    return written;
   });
 }
 

@@ -75,3 +75,26 @@ describe('CI', () => {
     assert.match(read('.github/workflows/ci.yml'), /^ +- run: bash \.ci\/run$/m);
   });
 });
+
+describe('the release', () => {
+  it('gives each job what it publishes with, and no job more', () => {
+    const { jobs }: Workflow = parse(read('.github/workflows/release.yml'));
+    const writes = Object.entries(jobs).map(([name, { permissions = {} }]) => [
+      name,
+      Object.keys(permissions).filter((scope) => permissions[scope] === 'write'),
+    ]);
+    assert.deepEqual(Object.fromEntries(writes), {
+      ci: [],
+      plan: [],
+      image: ['packages', 'id-token', 'attestations'],
+      files: [],
+      chart: ['packages'],
+      npm: ['id-token'],
+      github: ['contents', 'id-token', 'attestations'],
+    });
+  });
+
+  it('makes its files with `make release`, as a dry run does', () => {
+    assert.match(read('.github/workflows/release.yml'), /^ +run: make release$/m);
+  });
+});
