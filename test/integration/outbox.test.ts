@@ -85,13 +85,18 @@ describe('an event in the outbox', () => {
 
   it('is found by the poll where the table does not notify', async (t) => {
     const { database, relay, arrived } = await outboxStage(t, { notify: false });
-    const waiting = relay({ pollMilliseconds: 4_000 });
-    await soon('up', () => waiting.status().broker === 'Up' && waiting.status().database === 'Up');
-    await sleep(100);
+    const started = async (pollMilliseconds: number) => {
+      const waiting = relay({ pollMilliseconds });
+      await soon('up', () => waiting.status().broker === 'Up' && waiting.status().database === 'Up');
+      await sleep(500); // it looks once when it starts
+    };
+    await started(3_600_000);
     await outbox.enqueue(database.pool, { orderId: 'A-1', status: 'DONE' });
-    await sleep(100);
+    await sleep(500);
     assert.equal(arrived.length, 0);
-    await soon('published', () => arrived.length === 1);
+    await started(200);
+    await outbox.enqueue(database.pool, { orderId: 'A-2', status: 'DONE' });
+    await soon('published', () => arrived.length === 2);
   });
 
   it('is not written when a worker would not accept it', async (t) => {
