@@ -2,7 +2,7 @@
  * Who stands behind a claim in Redis or at the broker. The claim itself is text that outlives its policy; whether the
  * policy exists, the API server says.
  */
-import { policyOfOwner } from '../api/names.ts';
+import { type PolicyRef, policyOfOwner } from '../api/names.ts';
 import type { OrderCachePolicy } from '../api/policy.ts';
 import { type KubernetesClient, KubernetesError } from './kubernetes-client.ts';
 import { POLICY } from './kubernetes-objects.ts';
@@ -22,10 +22,15 @@ export interface ClaimOwners {
    * when the API server cannot be reached.
    */
   stateOf(owner: string, holds: (policy: OrderCachePolicy) => boolean): Promise<OwnerState>;
+  /** Queues that other policies of this API server use. Throws KubernetesError when it cannot be reached. */
+  queuesOfOthers(policy: PolicyRef): Promise<ReadonlySet<string>>;
 }
 
 /** For an operator that asks no API server: it takes nothing over by itself. */
-export const UNKNOWN_OWNERS: ClaimOwners = { stateOf: async () => 'Unknown' };
+export const UNKNOWN_OWNERS: ClaimOwners = {
+  stateOf: async () => 'Unknown',
+  queuesOfOthers: async () => new Set(),
+};
 
 export function claimOwners(client: KubernetesClient, installation: string): ClaimOwners {
   return {
@@ -39,6 +44,20 @@ export function claimOwners(client: KubernetesClient, installation: string): Cla
         if (error instanceof KubernetesError && error.failure === 'Forbidden') return 'Unknown';
         throw error;
       }
+    },
+    async queuesOfOthers({ namespace, name }) {
+      const queues = new Set<string>();
+      let next: string | undefined;
+      do {
+        const query = { limit: '500', ...(next !== undefined && { continue: next }) };
+        const page = await client.listPage(POLICY, undefined, query);
+        for (const { metadata, status } of page.items as OrderCachePolicy[]) {
+          const isOther = metadata.namespace !== namespace || metadata.name !== name;
+          if (isOther && status?.queue !== undefined) queues.add(status.queue);
+        }
+        next = page.next;
+      } while (next !== undefined);
+      return queues;
     },
   };
 }

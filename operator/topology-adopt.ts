@@ -1,5 +1,5 @@
 /** Queues of this policy's names that another owner has left behind. */
-import { ownerOf, type PolicyRef } from '../api/names.ts';
+import { deadLetterQueueName, ownerOf, type PolicyRef } from '../api/names.ts';
 import type { ClaimOwners } from './claim-owners.ts';
 import type { DesiredTopology } from './topology-desired.ts';
 import { isOurs, isRevisionOf, type ObservedTopology, ownerOfQueue } from './topology-observed.ts';
@@ -37,5 +37,23 @@ export async function withAdoptable(
     });
     if (state === 'Gone' || (state === 'Unknown' && inUse)) adoptable.push(owner);
   }
-  return adoptable.length === 0 ? desired : { ...desired, adoptFrom: [...desired.adoptFrom, ...adoptable] };
+  const others = await queuesOfOthers(owners, policy, observed, desired);
+  if (adoptable.length === 0 && others.length === 0) return desired;
+  return { ...desired, adoptFrom: [...desired.adoptFrom, ...adoptable], queuesOfOthers: others };
+}
+
+/** Queues under this policy's mark that another policy has taken over since: they are not drained with the old ones. */
+async function queuesOfOthers(
+  owners: ClaimOwners,
+  policy: PolicyRef,
+  observed: ObservedTopology,
+  desired: DesiredTopology,
+): Promise<readonly string[]> {
+  const marked = [...observed.queues.values()].filter(
+    (queue) => isOurs(queue, desired) && !isRevisionOf(queue.name, desired),
+  );
+  if (marked.length === 0) return [];
+  const used = [...(await owners.queuesOfOthers(policy))];
+  const names = new Set(used.flatMap((queue) => [queue, deadLetterQueueName(queue)]));
+  return marked.map(({ name }) => name).filter((name) => names.has(name));
 }

@@ -36,6 +36,8 @@ export interface DesiredTopology {
   readonly owner: string;
   /** Whose queue it may take over: by annotation, or because that owner is gone. */
   readonly adoptFrom: readonly string[];
+  /** Queues that other policies use, whoever is their owner by their arguments. */
+  readonly queuesOfOthers: readonly string[];
   readonly queue: string;
   readonly revision: number;
   /** The last queue that the policy was known to use; a queue that is not this one is adopted when it exists. */
@@ -62,6 +64,7 @@ export function desiredTopology(policy: OrderCachePolicy, installation: string):
   return {
     owner,
     adoptFrom: adoptableOwners(policy.metadata.annotations),
+    queuesOfOthers: [],
     queue,
     revision: rabbitmq.queue.revision,
     knownQueue: policy.status?.queue,

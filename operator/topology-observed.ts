@@ -53,7 +53,7 @@ export function ownerOfQueue(queue: ObservedQueue): string | undefined {
 /** Ours, or one of its names that may be taken over. */
 export function isOurs(queue: ObservedQueue, desired: DesiredTopology): boolean {
   const owner = ownerOfQueue(queue);
-  if (owner === undefined) return false;
+  if (owner === undefined || desired.queuesOfOthers.includes(queue.name)) return false;
   return owner === desired.owner || (desired.adoptFrom.includes(owner) && isRevisionOf(queue.name, desired));
 }
 

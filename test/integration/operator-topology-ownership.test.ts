@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { TopologyResult } from '../../operator/ports.ts';
 import { createTopology } from '../../operator/topology.ts';
 import { faultProxy } from '../servers/index.ts';
-import { broker } from './operator-broker.ts';
+import { broker, INSTALLATION } from './operator-broker.ts';
 import { credentialsFor, policyWith } from './operator-policy.ts';
 
 const QUEUE = 'ordercache.shop.orders';
@@ -125,6 +125,22 @@ describe('The own queue that was retained', () => {
     );
     assert.deepEqual([queue, drainQueues], ['renamed', [QUEUE]]);
     assert.ok(!(await b.bindings()).some((binding) => binding.startsWith('mes') && binding.endsWith(QUEUE)));
+  });
+
+  it('is left alone when another policy has taken it over meanwhile', async (t) => {
+    const b = await broker(t);
+    await b.declared(policyWith());
+    await b.publish('mes', 'mes.order.status.x', 'of the other policy');
+    const before = (await b.bindings()).filter((binding) => binding.endsWith(QUEUE));
+    const owners = { stateOf: async () => 'Exists' as const, queuesOfOthers: async () => new Set([QUEUE]) };
+    const topology = createTopology({ installation: INSTALLATION, mayWrite: () => {}, owners });
+    const renamed = policyWith({ rabbitmq: { queue: { name: 'renamed', revision: 1 } } });
+    const result = await topology.reconcile(renamed, b.credentials);
+    assert.deepEqual(result.kind === 'Declared' && [result.queue, result.drainQueues], ['renamed', []]);
+    assert.notEqual((await topology.release(renamed, b.credentials, 'Delete')).kind, 'Problem');
+    const after = (await b.bindings()).filter((binding) => binding.endsWith(QUEUE));
+    assert.deepEqual(after, before);
+    await b.holds(QUEUE, 1);
   });
 });
 

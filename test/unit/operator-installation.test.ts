@@ -75,6 +75,21 @@ test('an API server that cannot be reached does not make an owner gone', async (
   );
 });
 
+test('the queues that other policies use are found, page by page', async () => {
+  const policy = (name: string, queue: string) => ({
+    metadata: { namespace: 'shop', name },
+    status: { queue },
+  });
+  const client = clientOf((path) => ({
+    status: 200,
+    body: path.includes('continue=more')
+      ? { items: [policy('third', 'q3'), { metadata: { namespace: 'shop', name: 'new' } }] }
+      : { items: [policy('orders', 'q1'), policy('second', 'q2')], metadata: { continue: 'more' } },
+  }));
+  const found = await claimOwners(client, 'here').queuesOfOthers({ namespace: 'shop', name: 'orders' });
+  assert.deepEqual([...found], ['q2', 'q3']);
+});
+
 test('an owner names a policy of one installation', () => {
   assert.deepEqual(policyOfOwner('here/shop/orders', 'here'), { namespace: 'shop', name: 'orders' });
   assert.equal(policyOfOwner('here/shop/orders/more', 'here'), undefined);
