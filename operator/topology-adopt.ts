@@ -37,23 +37,23 @@ export async function withAdoptable(
     });
     if (state === 'Gone' || (state === 'Unknown' && inUse)) adoptable.push(owner);
   }
-  const others = await queuesOfOthers(owners, policy, observed, desired);
-  if (adoptable.length === 0 && others.length === 0) return desired;
-  return { ...desired, adoptFrom: [...desired.adoptFrom, ...adoptable], queuesOfOthers: others };
+  return adoptable.length === 0 ? desired : { ...desired, adoptFrom: [...desired.adoptFrom, ...adoptable] };
 }
 
-/** Queues under this policy's mark that another policy has taken over since: they are not drained with the old ones. */
-async function queuesOfOthers(
-  owners: ClaimOwners,
-  policy: PolicyRef,
+/**
+ * Adds to `queuesOfOthers` the queues under this policy's mark that another policy has taken over since: they are not
+ * drained or deleted with the old ones.
+ */
+export async function withQueuesOfOthers(
+  { policy, owners }: AdoptionContext,
   observed: ObservedTopology,
   desired: DesiredTopology,
-): Promise<readonly string[]> {
+): Promise<DesiredTopology> {
   const marked = [...observed.queues.values()].filter(
     (queue) => isOurs(queue, desired) && !isRevisionOf(queue.name, desired),
   );
-  if (marked.length === 0) return [];
+  if (marked.length === 0) return desired;
   const used = [...(await owners.queuesOfOthers(policy))];
   const names = new Set(used.flatMap((queue) => [queue, deadLetterQueueName(queue)]));
-  return marked.map(({ name }) => name).filter((name) => names.has(name));
+  return { ...desired, queuesOfOthers: marked.map(({ name }) => name).filter((name) => names.has(name)) };
 }

@@ -6,7 +6,7 @@ import type { Change, Problem, ReleaseResult, Topology, TopologyOptions, Topolog
 import { BrokerFailure, brokerProblem } from './rabbitmq-failure.ts';
 import { openManagement } from './rabbitmq-management.ts';
 import { QueueGauge } from './rabbitmq-queue-gauge.ts';
-import { type AdoptionContext, withAdoptable } from './topology-adopt.ts';
+import { type AdoptionContext, withAdoptable, withQueuesOfOthers } from './topology-adopt.ts';
 import { applyChanges } from './topology-apply.ts';
 import { type DesiredTopology, desiredTopology } from './topology-desired.ts';
 import { diffTopology, type TopologyDiff } from './topology-diff.ts';
@@ -53,7 +53,8 @@ async function observe(
   given: DesiredTopology,
 ): Promise<Observed> {
   const observed = await observeTopology(management, given);
-  const desired = await withAdoptable(adoption, observed, given);
+  const own = await withQueuesOfOthers(adoption, observed, given);
+  const desired = await withAdoptable(adoption, observed, own);
   // Bindings are read of queues that are ours.
   if (desired !== given) return { observed: await observeTopology(management, desired), desired };
   return { observed, desired };
@@ -159,7 +160,8 @@ async function observeOwn(
   given: DesiredTopology,
 ): Promise<Observed> {
   if (given.knownQueue !== undefined) return observe(context, adoption, given);
-  return { observed: await observeTopology(context.management, given), desired: given };
+  const observed = await observeTopology(context.management, given);
+  return { observed, desired: await withQueuesOfOthers(adoption, observed, given) };
 }
 
 async function retain(desired: DesiredTopology): Promise<ReleaseResult> {
