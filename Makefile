@@ -9,12 +9,12 @@ export CONTEXT IMAGE
 
 # What the target needs of the machine: build/prerequisites.sh says what is missing before npm begins to download.
 NEEDS := packages
-demo recording quickstart cluster e2e release: NEEDS += cluster
+demo recording quickstart cluster e2e pages release: NEEDS += cluster
 servers conformance bench consistency protocol mutants deletions: NEEDS += servers
 test integration: NEEDS += servers cluster
 mutants toolchains: NEEDS += git
 
-.PHONY: conformance help demo recording quickstart test unit integration e2e bench consistency deletions protocol model mutants toolchains generate format lint types bundle release cluster servers clean prerequisites
+.PHONY: conformance help demo recording quickstart test unit integration e2e pages bench consistency deletions protocol model mutants toolchains generate format lint types bundle release cluster servers clean prerequisites
 
 help: ## This list
 	@grep -hE '^[a-z0-9 ]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 24
@@ -31,7 +31,7 @@ quickstart: $(SETUP) ## Operator, servers, a policy and traffic of quickstart/, 
 test: $(SETUP) ## Everything that must pass before a change lands
 	@$(NODE) test/run.ts
 
-unit integration e2e: $(SETUP) ## One suite of `make test`; FILES="test/unit/event.test.ts" for single files
+unit integration e2e pages: $(SETUP) ## One suite of `make test`; FILES="test/unit/event.test.ts" for single files
 	@$(NODE) test/run.ts $@ $(FILES)
 
 bench: $(SETUP) servers ## This worker beside plain consumers and one that only acknowledges, in one run

@@ -1,20 +1,23 @@
 /**
  * `make test`: every check in order, each with its own count, and the sum on the last line.
  *
- *   node test/run.ts [unit|integration|e2e] [file ...]
+ *   node test/run.ts [unit|integration|e2e|pages] [file ...]
+ *
+ * `pages` is run only by its name.
  */
 import { spawnSync } from 'node:child_process';
 import { relative } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { clusterInBackground } from './runner/cluster-in-background.ts';
-import { keepDurations, knownDurations, slowest } from './runner/durations.ts';
+import { keepDurations, knownDurations, longestFirst, slowest } from './runner/durations.ts';
 import { expectedSpan, minutes, Progress } from './runner/progress.ts';
 import { type Suite, type SuiteName, suites } from './runner/suites.ts';
 
 type Count = { passed: number; failed: number };
 
-const NAMES: readonly SuiteName[] = ['unit', 'integration', 'e2e'];
+const ALL: readonly SuiteName[] = ['unit', 'integration', 'e2e'];
+const NAMES: readonly SuiteName[] = [...ALL, 'pages'];
 const PROGRESS_EVERY_SECONDS = 5;
 const durations = knownDurations();
 const seconds = (): number => performance.now() / 1000;
@@ -55,7 +58,7 @@ async function runSuite(
 
 async function runFiles({ files, concurrency }: Suite, progress: Progress, count: Count): Promise<void> {
   const stream = run({
-    files: [...files],
+    files: concurrency === 1 ? [...files] : longestFirst(files, durations),
     concurrency,
     timeout: 15 * 60_000,
     execArgv: ['--no-warnings', `--import=${new URL('file-exit.ts', import.meta.url)}`],
@@ -89,7 +92,7 @@ function announce(what: string): void {
 
 async function main(names: readonly SuiteName[], files: string[]): Promise<void> {
   const counts: Count[] = [];
-  const planned = await suites(names.length === 0 ? NAMES : names, files);
+  const planned = await suites(names.length === 0 ? ALL : names, files);
   const cluster = planned.some(({ needsCluster }) => needsCluster) ? clusterInBackground() : undefined;
   if (names.length === 0) {
     counts.push(check('format, lint and import directions', 'biome', ['check', '--error-on-warnings', '.']));

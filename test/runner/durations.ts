@@ -7,7 +7,7 @@ export type Durations = ReadonlyMap<string, number>;
 
 /** Of files that have never run on this machine and are not in durations.json: about what one of the suite takes. */
 const USUAL_SECONDS: readonly (readonly [RegExp, number])[] = [
-  [/(^|\/)test\/e2e\//, 45],
+  [/(^|\/)test\/(e2e|pages)\//, 45],
   [/(^|\/)test\/integration\//, 10],
   [/./, 2],
 ];
@@ -36,6 +36,11 @@ export function keepDurations(measured: Durations, file = ofMachine): void {
 
 export function expected(durations: Durations, path: string): number {
   return durations.get(path) ?? USUAL_SECONDS.find(([pattern]) => pattern.test(path))?.[1] ?? 0;
+}
+
+/** The order in which files that run side by side end soonest: no long one is left for the end. */
+export function longestFirst(files: readonly string[], durations: Durations): string[] {
+  return files.toSorted((a, b) => expected(durations, b) - expected(durations, a));
 }
 
 /** The slowest ten, one a line. */

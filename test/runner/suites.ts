@@ -2,7 +2,8 @@ import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import { importGraph, type SourceFile } from '../unit/import-graph.ts';
 
-export type SuiteName = 'unit' | 'integration' | 'e2e';
+/** `pages`: the commands of docs/getting-started.md and docs/quickstart.md. */
+export type SuiteName = 'unit' | 'integration' | 'e2e' | 'pages';
 
 /** Files that need the same things and run together. */
 export interface Suite {
@@ -26,7 +27,8 @@ export async function suites(names: readonly SuiteName[], chosen: readonly strin
   const all = names.map(async (name) => {
     const files = chosen.length > 0 ? chosen : globSync(`test/${name}/**/*.test.ts`).sort();
     if (name === 'integration') return integration(files);
-    return [name === 'unit' ? unit(files) : e2e(files)];
+    if (name === 'unit') return [unit(files)];
+    return [{ title: name, files, concurrency: 1, needsCluster: true, finish: sceneClosed }];
   });
   return (await Promise.all(all)).flat().filter(({ files }) => files.length > 0);
 }
@@ -46,10 +48,6 @@ async function integration(files: readonly string[]): Promise<Suite[]> {
     prepare: serversUp,
   });
   return [part('integration', false), part('integration with Kubernetes', true)];
-}
-
-function e2e(files: readonly string[]): Suite {
-  return { title: 'e2e', files, concurrency: 1, needsCluster: true, finish: sceneClosed };
 }
 
 export async function needingCluster(files: readonly string[]): Promise<ReadonlySet<string>> {

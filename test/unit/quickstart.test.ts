@@ -15,7 +15,7 @@ import type { KubeObject } from '../../demo/kubectl.ts';
 import { quickstartFiles } from '../../demo/quickstart/generated-files.ts';
 import { publicServerImages } from '../cluster/cluster-kind.ts';
 
-/** quickstart/ as it is checked in. test/e2e/quickstart.test.ts applies it. */
+/** quickstart/ as it is checked in. test/pages/quickstart.test.ts applies it. */
 
 const directory = join(import.meta.dirname, '../../quickstart');
 const read = (path: string) => readFileSync(join(directory, path), 'utf8');

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { expected, keepDurations, knownDurations, slowest } from '../runner/durations.ts';
+import { expected, keepDurations, knownDurations, longestFirst, slowest } from '../runner/durations.ts';
 import { Progress, spanOf } from '../runner/progress.ts';
 import { suites } from '../runner/suites.ts';
 
@@ -47,6 +47,16 @@ describe('The line of progress', () => {
 });
 
 describe('Durations of files', () => {
+  it('decide which begins first: the longest', () => {
+    const durations = new Map([
+      ['test/unit/long.test.ts', 90],
+      ['test/unit/short.test.ts', 1],
+    ]);
+    const files = ['test/unit/short.test.ts', 'test/unit/unknown.test.ts', 'test/unit/long.test.ts'];
+    const [first, , last] = longestFirst(files, durations);
+    assert.deepEqual([first, last], ['test/unit/long.test.ts', 'test/unit/short.test.ts']);
+  });
+
   it('are those of the last run on this machine', (t: TestContext) => {
     const directory = mkdtempSync(join(tmpdir(), 'order-cache-operator-durations-'));
     t.after(() => rmSync(directory, { recursive: true }));

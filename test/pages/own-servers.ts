@@ -6,7 +6,7 @@ import { rabbitmqServer } from '../../demo/manifests-rabbitmq.ts';
 import { redisServer } from '../../demo/manifests-redis.ts';
 import { addServer, type Server } from '../../demo/manifests-server.ts';
 import type { ServerImages } from '../cluster/index.ts';
-import { rolledOut } from './scene.ts';
+import { rolledOut } from '../e2e/scene.ts';
 
 /** RabbitMQ, Redis and PostgreSQL as somebody has them who begins: no account but the administrator's. */
 
