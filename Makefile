@@ -55,8 +55,8 @@ mutants: $(SETUP) servers ## Takes down each fence in turn: its tests must go re
 toolchains: $(SETUP) ## A clean copy with npm 9, 10 and 11, and with Debian's Node alone in PATH
 	@$(NODE) test/toolchains/main.ts
 
-conformance: $(SETUP) servers ## A reader in any language against the record protocol; CMD="python3 my_reader.py" ARGS=--read-only
-	@$(NODE) --no-warnings test/conformance/main.ts --reader "$(CMD)" $(ARGS)
+conformance: $(SETUP) servers ## A reader in any language against the record protocol; CMD="python3 my_reader.py" ARGS=--read-only, or INITIATOR="./mes"
+	@$(NODE) --no-warnings test/conformance/main.ts --reader "$(CMD)" --initiator "$(INITIATOR)" $(ARGS)
 
 generate: $(SETUP) ## CRD, install manifests, chart, API reference, docs/outbox.sql, docs/contract and quickstart/ from their sources
 	@$(NODE) cdk8s/generate.ts
