@@ -26,6 +26,7 @@ const TESTED: Readonly<Record<string, string>> = {
   'docs/getting-started.md sh': 'test/pages/getting-started.test.ts',
   'docs/getting-started.md text': 'test/pages/getting-started.test.ts',
   'docs/model.md': 'test/unit/docs-model.test.ts',
+  'docs/npm/cdk8s.md sh': 'test/unit/docs-commands.test.ts',
   'docs/npm/cdk8s.md ts': 'test/integration/examples-code.test.ts',
   'docs/npm/publisher.md ts': 'test/integration/examples-code.test.ts',
   'docs/npm/reader.md ts': 'test/integration/examples-code.test.ts',
@@ -108,6 +109,14 @@ describe('commands of the pages', () => {
   it('delete the key in which the catch-up is kept', () => {
     const found = commands(/^redis-cli DEL .*$/gm).map(({ command }) => command);
     assert.deepEqual(found, [`redis-cli DEL ${catchUpKey('order:')}`]);
+  });
+
+  it('import the definition from a file that holds it', () => {
+    const files = commands(/^cdk8s import (\S+)/gm).map(({ command }) => command.split(' ').at(-1) ?? '');
+    assert.deepEqual(
+      files.map((file) => read(file).includes(`name: ${customResourceDefinition().metadata.name}`)),
+      [true],
+    );
   });
 
   it('delete the definition by its name', () => {
